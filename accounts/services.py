@@ -1,0 +1,72 @@
+"""What can be done with members and accounts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import crypto
+from accounts.models import Account, LoginBlock, Member
+
+
+@transaction.atomic
+def member_add(*, name: str, xjtlu_username: str, xjtlu_password: str = "", email: str = "") -> Account:
+    """A member with an account. The member signs in to the gateway's own pages only after choosing a password there."""
+    member = Member(username=name, email=email)
+    member.set_unusable_password()
+    member.full_clean(exclude=["password"])
+    member.save()
+    account = Account(member=member, username=xjtlu_username)
+    account.password = crypto.seal(account, "password", xjtlu_password)
+    account.full_clean()
+    account.save()
+    return account
+
+
+def password_change(*, account: Account, xjtlu_password: str) -> None:
+    """A new XJTLU password ends every wait for a person: the next login tries it once."""
+    account.password = crypto.seal(account, "password", xjtlu_password)
+    account.save(update_fields=["password"])
+    login_reset(account=account)
+
+
+def login_reset(*, account: Account) -> None:
+    """A person acted: forget blocks, tries and back-off."""
+    account.login_block = LoginBlock.NONE
+    account.login_block_reason = ""
+    account.password_tries = account.early_failures = 0
+    account.next_login_at = timezone.now()
+    account.save(
+        update_fields=[
+            "login_block",
+            "login_block_reason",
+            "password_tries",
+            "early_failures",
+            "next_login_at",
+        ]
+    )
+
+
+def account_pause(*, account: Account) -> None:
+    """No request, login, keep-alive of this account until it is resumed; its sessions are still cleaned up."""
+    Account.objects.filter(pk=account.pk, paused_at=None).update(paused_at=timezone.now())
+
+
+def account_resume(*, account: Account) -> None:
+    Account.objects.filter(pk=account.pk).update(paused_at=None)
+
+
+def sign_on_cookies_keep(*, account: Account, cookies: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the sign-on's own cookies for the next login's browser."""
+    account.sign_on_cookies = crypto.seal(account, "sign_on_cookies", json.dumps(list(cookies)))
+    account.save(update_fields=["sign_on_cookies"])
+
+
+def sign_on_cookies(account: Account) -> list[dict[str, Any]]:
+    """What the last login kept; [] where there was none."""
+    text = crypto.unseal(account, "sign_on_cookies")
+    return list(json.loads(text)) if text else []

@@ -1,0 +1,185 @@
+"""The routes of the API: parse, run, shape the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import DatabaseError, connection
+
+from gateway import catalogue, database
+from gateway.answer import Delta
+from gateway.api.auth import authenticate
+from gateway.api.requests import ChatRequest, Parsed, parse, to_prompt
+from gateway.api.responses import ChunkWriter, completion
+from gateway.api.service import member_line
+from gateway.api.streaming import Consumer, Exchange
+from gateway.calls import Line
+from gateway.catalogue import Offer
+from gateway.chat import Outcome, Prompt, chat
+from gateway.errors import GatewayError, ModelNotFound, UnknownRoute
+from gateway.school.catalog import Model
+from gateway.usage import Caller, Usage, recorded
+
+
+class ChatCompletions(Consumer):
+    """`POST /v1/chat/completions`"""
+
+    methods = ("POST",)
+
+    async def respond(self, exchange: Exchange, body: bytes) -> None:
+        caller = await authenticate(exchange.headers)
+        usage = _usage(exchange, "chat/completions")
+        async with recorded(usage, caller):
+            request, ignored = parse(body)
+            usage.model, usage.stream = request.model, bool(request.stream)
+            line = _line(caller, usage)
+            if request.stream:
+                async with exchange.kept_alive():
+                    parsed = await _prepared(exchange, line, request, ignored)
+                    await self._stream(exchange, parsed, line, usage)
+            else:
+                parsed = await _prepared(exchange, line, request, ignored)
+                await self._collect(exchange, parsed, line, usage)
+
+    async def _stream(self, exchange: Exchange, parsed: Parsed, line: Line, usage: Usage) -> None:
+        writer = ChunkWriter(model=parsed.request.model, include_usage=parsed.request.include_usage)
+
+        async def emit(deltas: list[Delta]) -> None:
+            await exchange.stream(_opening(writer, usage) + writer.deltas(deltas))
+
+        outcome = await chat(parsed.prompt, line=line, emit=emit)
+        _count(usage, parsed.prompt, outcome)
+        await exchange.stream(_opening(writer, usage) + writer.last(outcome.finish_reason, usage))
+        await exchange.end_stream()
+
+    async def _collect(self, exchange: Exchange, parsed: Parsed, line: Line, usage: Usage) -> None:
+        async def emit(deltas: list[Delta]) -> None:
+            usage.first_token()
+
+        outcome = await chat(parsed.prompt, line=line, emit=emit)
+        _count(usage, parsed.prompt, outcome)
+        await exchange.answer(completion(model=parsed.request.model, outcome=outcome, usage=usage))
+
+
+class Models(Consumer):
+    """`GET /v1/models`: from the stored catalogue, also when the school is down."""
+
+    async def respond(self, exchange: Exchange, body: bytes) -> None:
+        caller = await authenticate(exchange.headers)
+        usage = _usage(exchange, "models")
+        async with recorded(usage, caller):
+            offer = await catalogue.current(_line(caller, usage))
+            await exchange.answer({"object": "list", "data": [_model_body(model, offer) for model in offer.models]})
+
+
+class OneModel(Consumer):
+    """`GET /v1/models/{id}`"""
+
+    async def respond(self, exchange: Exchange, body: bytes) -> None:
+        caller = await authenticate(exchange.headers)
+        usage = _usage(exchange, "models")
+        async with recorded(usage, caller):
+            offer = await catalogue.current(_line(caller, usage))
+            model = offer.find(self.route["id"])
+            if model is None:
+                raise ModelNotFound("This model is not offered to your account. GET /v1/models lists those that are.")
+            await exchange.answer(_model_body(model, offer))
+
+
+class Health(Consumer):
+    """`GET /healthz`: whether this process answers and reaches its database. Needs no key."""
+
+    async def respond(self, exchange: Exchange, body: bytes) -> None:
+        try:
+            await database.run(_ask_database)
+        except DatabaseError:
+            raise GatewayError("The gateway does not reach its database.", code="database_unreachable") from None
+        await exchange.answer({"status": "ok"})
+
+
+class NoRoute(Consumer):
+    """Whatever else stands under the API's paths."""
+
+    methods = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+
+    async def respond(self, exchange: Exchange, body: bytes) -> None:
+        raise UnknownRoute(
+            f"Unknown request URL: {exchange.method} {exchange.path[:200]}. Set your client's base URL to "
+            "this gateway's address followed by /v1."
+        )
+
+
+async def _prepared(exchange: Exchange, line: Line, request: ChatRequest, ignored: tuple[str, ...]) -> Parsed:
+    """The request as a prompt. A model that a stale catalogue does not know is looked up again first."""
+    offer = await database.run(catalogue.stored, line.account_id)
+    try:
+        parsed = to_prompt(request, ignored, _by_id(offer))
+    except ModelNotFound:
+        if offer is None or not offer.may_be_outdated:
+            raise
+        parsed = to_prompt(request, ignored, _by_id(await catalogue.refresh(line)))
+    if parsed.ignored:
+        exchange.header("x-gateway-ignored-parameters", ", ".join(parsed.ignored))
+    return parsed
+
+
+def _by_id(offer: Offer | None) -> dict[str, Model] | None:
+    return {model.id: model for model in offer.models} if offer else None
+
+
+def _line(caller: Caller, usage: Usage) -> Line:
+    line = member_line(caller.account_id)
+    usage.waits = line.waits
+    return line
+
+
+def _opening(writer: ChunkWriter, usage: Usage) -> bytes:
+    """The first chunk, once."""
+    if usage.first_token_at is not None:
+        return b""
+    usage.first_token()
+    return writer.first()
+
+
+def _count(usage: Usage, prompt: Prompt, outcome: Outcome) -> None:
+    usage.count(
+        prompt=prompt.text,
+        answer=outcome.reasoning + outcome.text,
+        prompt_tokens=outcome.prompt_tokens,
+        completion_tokens=outcome.completion_tokens,
+    )
+
+
+def _usage(exchange: Exchange, endpoint: str) -> Usage:
+    retries = exchange.headers.get("x-stainless-retry-count", "")
+    return Usage(
+        endpoint=endpoint,
+        request_id=exchange.request_id,
+        user_agent=exchange.headers.get("user-agent", ""),
+        retry_count=min(int(retries), 99) if retries.isdecimal() else 0,
+        started=exchange.arrived,
+    )
+
+
+def _model_body(model: Model, offer: Offer) -> dict[str, Any]:
+    """OpenAI's four fields, and the school's facts beside them (`price` in points; "" = free)."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": int(offer.fetched_at.timestamp()),
+        "owned_by": "xjtlu",
+        "name": model.label,
+        "price": model.price,
+        "expires": model.expired,
+        "capabilities": {
+            "web_search": model.online,
+            "reasoning": model.thinking,
+            "vision": model.multimodal,
+            "plugin": model.plugin,
+        },
+    }
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")

@@ -1,0 +1,213 @@
+"""`POST /v1/chat/completions`: the client's JSON, checked, as what one chat asks of the school.
+
+Parameters that the school cannot honour are accepted and named; refused is only what would make the answer wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway.chat import Prompt
+from gateway.errors import InvalidRequest, ModelNotFound
+from gateway.school.catalog import Model
+from gateway.school.prompt import LABELS, Message, flatten
+
+ONLINE_SUFFIX = ":online"
+# OpenAI's efforts, on the school's four (protocol page).
+THINKING = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "high"}
+TEXT_PARTS = {"text", "input_text", "output_text"}
+MAX_STOPS = 16
+
+
+class StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class Turn(msgspec.Struct):
+    """One of `messages`. Other fields of a turn (`reasoning_content`, …) are ignored."""
+
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+
+
+class ChatRequest(msgspec.Struct):
+    """What is read of the body. Types are checked strictly, ranges in `check`."""
+
+    model: str
+    messages: list[Turn]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    stop: str | list[str] | None = None
+    n: int | None = None
+    reasoning_effort: str | None = None
+    web_search_options: dict[str, Any] | None = None
+    response_format: dict[str, Any] | None = None
+    modalities: list[str] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+
+    @property
+    def include_usage(self) -> bool:
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A request ready to run, and the names of the parameters that have no effect."""
+
+    request: ChatRequest
+    prompt: Prompt
+    ignored: tuple[str, ...]
+
+
+HONOURED = set(ChatRequest.__struct_fields__) - {"tool_choice"}
+# Has no effect by itself, or asks for what is so anyway: not worth naming.
+HARMLESS = {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
+
+
+def parse(body: bytes) -> tuple[ChatRequest, tuple[str, ...]]:
+    """The body's request and the names of what is ignored. Raises `InvalidRequest` naming the parameter."""
+    try:
+        raw = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidRequest("The request body is not valid JSON.", code="invalid_json") from None
+    if not isinstance(raw, Mapping):
+        raise InvalidRequest("The request body must be a JSON object.", code="invalid_json")
+    try:
+        request = msgspec.convert(raw, ChatRequest)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    _check(request)
+    names = (name for name, value in raw.items() if value is not None and name not in HONOURED | HARMLESS)
+    return request, tuple(sorted(names))
+
+
+def to_prompt(request: ChatRequest, ignored: tuple[str, ...], models: Mapping[str, Model] | None) -> Parsed:
+    """The request as a prompt for one of `models` (None: not known, the school decides)."""
+    name, wants_online = request.model, request.web_search_options is not None
+    if name.endswith(ONLINE_SUFFIX) and name not in (models or {}):
+        name, wants_online = name.removesuffix(ONLINE_SUFFIX), True
+    model = _model(name, models)
+    more_ignored = list(ignored)
+    if wants_online and model is not None and not model.online:
+        wants_online = False
+        more_ignored.append("web_search_options")
+    thinking = THINKING[request.reasoning_effort] if request.reasoning_effort else None
+    if thinking and model is not None and not model.thinking:
+        thinking = None
+        more_ignored.append("reasoning_effort")
+    prompt = Prompt(
+        model=name,
+        text=flatten([_message(turn, f"messages[{at}]") for at, turn in enumerate(request.messages)]),
+        temperature=1.0 if request.temperature is None else request.temperature,
+        max_tokens=request.max_completion_tokens or request.max_tokens,
+        presence_penalty=request.presence_penalty or 0.0,
+        frequency_penalty=request.frequency_penalty or 0.0,
+        stop=_stops(request.stop),
+        online=wants_online,
+        thinking=thinking,
+    )
+    if not prompt.text.strip():
+        raise InvalidRequest("The messages hold no text.", param="messages")
+    return Parsed(request, prompt, tuple(sorted(set(more_ignored))))
+
+
+def _model(name: str, models: Mapping[str, Model] | None) -> Model | None:
+    if models is None:
+        return None
+    if name not in models:
+        raise ModelNotFound(
+            f"The model '{name[:100]}' is not offered to your account. GET /v1/models lists those that are."
+        )
+    return models[name]
+
+
+def _check(request: ChatRequest) -> None:
+    if not request.messages:
+        raise InvalidRequest("'messages' must hold at least one message.", param="messages", code="empty_array")
+    if not request.model.strip():
+        raise InvalidRequest("'model' must name a model. GET /v1/models lists them.", param="model")
+    _check_range("temperature", request.temperature, 0, 2)
+    _check_range("presence_penalty", request.presence_penalty, -2, 2)
+    _check_range("frequency_penalty", request.frequency_penalty, -2, 2)
+    _check_range("max_tokens", request.max_tokens, 1, 10_000_000)
+    _check_range("max_completion_tokens", request.max_completion_tokens, 1, 10_000_000)
+    if request.n not in (None, 1):
+        raise InvalidRequest("The school gives one answer a prompt: 'n' must be 1.", param="n")
+    if request.reasoning_effort is not None and request.reasoning_effort not in THINKING:
+        raise InvalidRequest(f"'reasoning_effort' must be one of {', '.join(THINKING)}.", param="reasoning_effort")
+    if request.modalities and set(request.modalities) != {"text"}:
+        raise InvalidRequest("Only text answers are possible: 'modalities' must be [\"text\"].", param="modalities")
+    if request.response_format and request.response_format.get("type", "text") != "text":
+        raise InvalidRequest("'response_format' must be text: no other format is supported.", param="response_format")
+    if request.tool_choice not in (None, "auto", "none"):
+        raise InvalidRequest("Tool calls are not supported: 'tool_choice' must be auto or none.", param="tool_choice")
+
+
+def _check_range(name: str, value: float | None, least: float, most: float) -> None:
+    if value is not None and not least <= value <= most:
+        raise InvalidRequest(f"'{name}' must be between {least:,} and {most:,}.", param=name)
+
+
+def _stops(stop: str | list[str] | None) -> tuple[str, ...]:
+    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    if len(stops) > MAX_STOPS:
+        raise InvalidRequest(f"'stop' may hold at most {MAX_STOPS} sequences.", param="stop")
+    return tuple(filter(None, stops))
+
+
+def _message(turn: Turn, place: str) -> Message:
+    if turn.role not in LABELS:
+        raise InvalidRequest(f"'{place}.role' must be one of {', '.join(LABELS)}.", param=f"{place}.role")
+    text = _text(turn.content, f"{place}.content")
+    if turn.tool_calls:
+        calls = msgspec.json.encode([call.get("function") for call in turn.tool_calls]).decode()
+        text = f"{text}\nCalled tools: {calls}".strip()
+    return Message(turn.role, text, turn.name or "")
+
+
+def _text(content: str | list[dict[str, Any]] | None, place: str) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    return "\n".join(_part(part, f"{place}[{at}]") for at, part in enumerate(content))
+
+
+def _part(part: dict[str, Any], place: str) -> str:
+    kind = part.get("type")
+    text = part.get("refusal" if kind == "refusal" else "text")
+    if kind not in TEXT_PARTS and kind != "refusal":
+        raise InvalidRequest(f"'{place}' is of a type that is not supported; send text parts.", param=place)
+    if not isinstance(text, str):
+        raise InvalidRequest(f"'{place}.text' must be a string.", param=f"{place}.text")
+    return text
+
+
+PATH = re.compile(r" - at `(key in )?\$(?P<path>[^`]*)`$")
+MISSING = re.compile(r"Object missing required field `(?P<name>\w+)`")
+
+
+def _invalid(reason: str) -> InvalidRequest:
+    """msgspec's words name types and places, never values."""
+    found = PATH.search(reason)
+    path = found["path"].lstrip(".") if found else ""
+    what = PATH.sub("", reason)
+    if missing := MISSING.match(what):
+        param = f"{path}.{missing['name']}" if path else missing["name"]
+        return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+    return InvalidRequest(
+        f"Invalid type for '{path}': {what.replace('`', '')}.", param=path or None, code="invalid_type"
+    )

@@ -1,0 +1,126 @@
+"""One account's calls to the school, made properly: in a slot, with a live token, a refused call repeated.
+
+A call that the school refused (too fast, dead token) was not accepted, so the very same call is made again: after
+the interval has grown, or with the token of a new login. Anything else goes to the caller.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+import httpx
+import structlog
+from django.conf import settings
+
+from gateway import database, spacer
+from gateway.errors import SchoolError, SchoolTooFast, TokenDead, TooManySessions
+from gateway.school.client import CompletionStream, SchoolClient, SchoolServerError
+from gateway.spacer import Slot, Spacer
+from tokens import services as tokens
+from tokens.waiting import usable_or_wait
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+MAX_TOO_FAST = 6
+MAX_DEAD_TOKENS = 2
+
+
+@dataclass
+class Waits:
+    """Seconds that a request has waited: for other calls, for the interval, for a login."""
+
+    queued: float = 0.0
+    spacing: float = 0.0
+    login: float = 0.0
+
+
+class Line:
+    """The way of one request, or one background task, to the school."""
+
+    def __init__(self, account_id: UUID, *, http: httpx.AsyncClient, slots: Spacer, background: bool = False) -> None:
+        self.account_id = account_id
+        self.waits = Waits()
+        # Whether the last call left and the school has not refused it: it may have been accepted.
+        self.in_doubt = False
+        self._http = http
+        self._slots = slots
+        self._background = background
+        self._order = time.monotonic()
+
+    async def call(self, attempt: Callable[[SchoolClient], Awaitable[T]]) -> T:
+        """`attempt(client)`, again while the school refuses it.
+
+        Raises every `SchoolError`, and `AccountUnavailable`, `AccountBlocked`, `QueueFull`.
+        """
+        too_fast = dead = 0
+        while True:
+            token = await self._token()
+            self.in_doubt = False
+            client = SchoolClient(self._http, token.value, gate=self._slot)
+            try:
+                return await self._tell_death_from_outage(client, attempt)
+            except SchoolTooFast:
+                self.in_doubt = False
+                await database.run(spacer.slow_down, self.account_id)
+                too_fast += 1
+                if too_fast > MAX_TOO_FAST:
+                    raise
+            except TooManySessions:
+                self.in_doubt = False
+                raise
+            except TokenDead:
+                self.in_doubt = False
+                await database.run(tokens.mark_dead, self.account_id, token.version)
+                dead += 1
+                if dead > MAX_DEAD_TOKENS:
+                    raise
+
+    @asynccontextmanager
+    async def completions(
+        self, *, session_id: int, text: str, online: bool, thinking: str | None
+    ) -> AsyncIterator[CompletionStream]:
+        """The stream of one prompt that the school has accepted."""
+        async with AsyncExitStack() as stack:
+            yield await self.call(
+                lambda client: stack.enter_async_context(
+                    client.completions(session_id=session_id, text=text, online=online, thinking=thinking)
+                )
+            )
+
+    async def _tell_death_from_outage(self, client: SchoolClient, attempt: Callable[[SchoolClient], Awaitable[T]]) -> T:
+        """Some calls answer a dead token with a bare 500 (protocol page): a harmless call tells it from an outage."""
+        try:
+            return await attempt(client)
+        except SchoolServerError:
+            try:
+                await client.config()
+            except TokenDead:
+                raise
+            except SchoolError as also_failed:
+                log.info("probe failed too", code=also_failed.code)
+            raise
+
+    async def _token(self) -> tokens.Usable:
+        started = time.monotonic()
+        try:
+            if self._background:
+                return await database.run(tokens.usable_or_raise, self.account_id)
+            return await usable_or_wait(self.account_id, seconds=settings.TOKEN_WAIT_SECONDS - self.waits.login)
+        finally:
+            self.waits.login += time.monotonic() - started
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[Slot]:
+        async with self._slots.slot(self.account_id, order=self._order, background=self._background) as slot:
+            self.waits.queued += slot.ticket.queued
+            self.waits.spacing += slot.ticket.spaced
+            try:
+                yield slot
+            finally:
+                self.in_doubt = slot.sent_at is not None

@@ -1,0 +1,46 @@
+"""The Celery application: two queues, one static schedule. Rows are the truth; tasks only carry ids."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+
+LOGINS = "logins"
+CALLS = "calls"
+
+app = Celery("gateway")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_default_queue=CALLS,
+    task_routes={"tokens.log_in": {"queue": LOGINS}},
+    task_ignore_result=True,
+    task_acks_late=False,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    broker_connection_retry_on_startup=True,
+    # Each expires before the next comes: after a pause the queue holds one of each, not hundreds.
+    beat_schedule={
+        "logins due": {"task": "tokens.send_due_logins", "schedule": 5, "options": {"expires": 5}},
+        "refreshes due": {"task": "tokens.send_due_refreshes", "schedule": 15, "options": {"expires": 15}},
+        "sessions due": {"task": "gateway.send_due_cleanups", "schedule": 2, "options": {"expires": 2}},
+        "keep-alives due": {
+            "task": "gateway.send_due_keep_alives",
+            "schedule": 30,
+            "options": {"expires": 30},
+        },
+        "catalogues due": {"task": "gateway.send_due_catalogues", "schedule": 60, "options": {"expires": 60}},
+        "lost usage": {"task": "gateway.close_lost_usage", "schedule": 60, "options": {"expires": 60}},
+        "members leaving": {
+            "task": "gateway.remove_leaving_members",
+            "schedule": 15,
+            "options": {"expires": 15},
+        },
+    },
+)
+app.autodiscover_tasks(["tokens", "gateway"])

@@ -1,0 +1,66 @@
+"""Logs on standard error: text for people, or one JSON object a line. Never a secret, a prompt or an answer.
+
+Values reach a log line only as named fields of an event; exceptions are logged with type and stack, without their
+message where it may hold what a member wrote.
+"""
+
+from __future__ import annotations
+
+import logging.config
+import re
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+SECRETS = re.compile(r"xg-[0-9a-f]{6,}-[0-9a-f]+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?i:bearer )\S+")
+"""API keys, JWTs and bearer headers: the last net, should one ever get into a line."""
+
+
+def configure(config: dict[str, Any]) -> None:
+    """Django's LOGGING_CONFIG: `{"format": "text" | "json", "level": name}`."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        redact,
+    ]
+    last = (
+        structlog.processors.JSONRenderer()
+        if config["format"] == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "one": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": shared,
+                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "one"}},
+            "root": {"handlers": ["stderr"], "level": config["level"]},
+            # These print addresses, headers or typed keys when they talk much.
+            "loggers": {
+                name: {"level": "WARNING"} for name in ("httpx", "httpcore", "selenium", "urllib3", "asyncio", "kombu")
+            },
+        }
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blank whatever looks like a key or a token in the texts of an event."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = SECRETS.sub("[secret]", value)
+    return event
