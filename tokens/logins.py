@@ -43,10 +43,14 @@ KEPT_ATTEMPTS = 50
 
 
 def login_ask(*, account: Account, trigger: Trigger) -> LoginAttempt:
-    """The account's open login, or a new one for the workers. Raises `AccountBlocked`, `AccountUnavailable` where none may start."""
+    """The account's open login, or a new one for the workers.
+
+    Raises `AccountBlocked`, `AccountUnavailable` where none may start.
+    """
     attempt, is_new = _open_attempt(account, trigger)
     if is_new:
-        transaction.on_commit(lambda: login_send(attempt_id=attempt.pk))
+        # Robust: a broker that is away for a moment fails no request, for `logins_resend` sends the row again.
+        transaction.on_commit(lambda: login_send(attempt_id=attempt.pk), robust=True)
     return attempt
 
 
@@ -68,9 +72,10 @@ def logins_resend() -> None:
 
 
 def accounts_to_refresh() -> list[Account]:
-    """Accounts whose token comes to its end or is dead, and whose login may start by itself."""
+    """Accounts that have no good token for much longer, or whose first login failed; and may log in by themselves."""
     now = timezone.now()
-    due = Q(token__refresh_at__lte=now) | Q(token__dead_at__isnull=False)
+    failed_before_any_token = Q(token=None) & (Q(early_failures__gt=0) | Q(password_tries__gt=0))
+    due = Q(token__refresh_at__lte=now) | Q(token__dead_at__isnull=False) | failed_before_any_token
     able = ~Q(password="") | ~Q(sign_on_cookies="")
     return list(
         Account.objects.filter(due, able, paused_at=None, login_block=LoginBlock.NONE, next_login_at__lte=now)
@@ -94,7 +99,7 @@ def login_run(
     show: Callable[[str], None] = lambda line: None,
     time_limit_seconds: float | None = None,
 ) -> LoginAttempt:
-    """Run a waiting attempt to its end, if no other worker has claimed it. The attempt's `outcome` says how it ended."""
+    """Run a waiting attempt to its end, if no other worker has claimed it. Its `outcome` says how it ended."""
     now = timezone.now()
     claimed = LoginAttempt.objects.filter(pk=attempt_id, started_at=None, ended_at=None).update(
         started_at=now, lease_until=now + LEASE, host=socket.gethostname()

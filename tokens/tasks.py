@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import structlog
-from celery import current_app, shared_task
+from celery import current_app, shared_task, signals
+from django.conf import settings
 
 from gateway.errors import AccountBlocked, AccountUnavailable
 from tokens import logins
-from tokens.models import Outcome, Trigger
+from tokens.chrome import end_chrome
+from tokens.models import LoginAttempt, Outcome, Trigger
 
 log = structlog.get_logger(__name__)
+_running: set[UUID] = set()
 
 
 @shared_task(name="tokens.log_in")
 def log_in(attempt_id: str) -> None:
     """Run one login, if no other worker has it. The new token's catalogue is fetched next."""
     logins.chromes_sweep()
-    attempt = logins.login_run(attempt_id=UUID(attempt_id))
+    _running.add(UUID(attempt_id))
+    try:
+        attempt = logins.login_run(attempt_id=UUID(attempt_id))
+    finally:
+        _running.discard(UUID(attempt_id))
     if attempt.outcome == Outcome.CAPTURED:
         current_app.send_task("gateway.refresh_catalogue", args=[str(attempt.account_id)])
 
@@ -35,3 +46,19 @@ def send_due_refreshes() -> None:
             logins.login_ask(account=account, trigger=Trigger.REFRESH)
         except (AccountUnavailable, AccountBlocked) as error:
             log.info("no refresh", account=str(account.pk), code=error.code)
+
+
+@signals.worker_shutting_down.connect
+def end_logins_after_drain(**_: Any) -> None:
+    """A stopping worker waits for its logins, like the web process for its answers, and no longer."""
+    threading.Thread(target=_end_logins, name="drain", daemon=True).start()
+
+
+def _end_logins() -> None:
+    """End Chrome, and with it the login, before the worker is killed and Chrome left behind."""
+    time.sleep(settings.DRAIN_SECONDS)
+    while _running:
+        for attempt in LoginAttempt.objects.filter(pk__in=_running, process_group__isnull=False):
+            log.warning("a login takes longer than the drain: ending its Chrome", login=str(attempt.pk))
+            end_chrome(attempt.process_group or 0, Path(attempt.scratch))
+        time.sleep(1)

@@ -1,0 +1,69 @@
+"""A simulated school for the browser, a watcher that remembers, and pages of one's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tokens.stand_ins import PASSWORD, USERNAME, LogIn, RememberingWatcher, SimulatedSchool, Site
+from tokens.browser import BrowserSettings, Capture, log_in
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[SimulatedSchool]:
+    command = [sys.executable, "-m", "simulator", "--port", "0"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield SimulatedSchool(process.stdout.readline().split()[-1])
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def school(simulator: SimulatedSchool) -> SimulatedSchool:
+    simulator.ask("reset")
+    simulator.set(element_delay_ms=20, interval=0.1)
+    return simulator
+
+
+@pytest.fixture
+def watcher() -> RememberingWatcher:
+    return RememberingWatcher()
+
+
+@pytest.fixture
+def log_in_now(school: SimulatedSchool, watcher: RememberingWatcher) -> LogIn:
+    """Log the demo user in at the simulator; keyword arguments replace those of `log_in`."""
+
+    def log_in_with(patience: float = 10.0, **changes: Any) -> Capture:
+        arguments: dict[str, Any] = {
+            "portal_url": school.url,
+            "username": USERNAME,
+            "password": PASSWORD,
+            "sign_on_cookies": [],
+            "watcher": watcher,
+            "browser": BrowserSettings(patience_seconds=patience),
+        }
+        return log_in(**{**arguments, **changes})
+
+    return log_in_with
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.closing.set()
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()

@@ -1,0 +1,314 @@
+"""Starting and ending one Chrome: a process group and scratch directory of its own, a hard time limit, nothing left."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.remote_connection import ChromeRemoteConnection
+from selenium.webdriver.common.proxy import Proxy
+from selenium.webdriver.remote.client_config import ClientConfig
+from selenium.webdriver.remote.file_detector import UselessFileDetector
+from selenium.webdriver.remote.webdriver import WebDriver
+from urllib3.exceptions import HTTPError
+from websocket import WebSocketException
+
+from tokens.errors import ChromeFailed, LoginTimedOut
+from tokens.programs import Programs, find_programs
+from tokens.selectors import with_extra
+
+SCRATCH_PREFIX = "xipu-chrome-"
+SCRIPT_SECONDS = 5
+KILL_SECONDS = 10.0
+DRIVER_START_SECONDS = 30.0
+
+BREAKS = (WebDriverException, HTTPError, WebSocketException, ConnectionError)
+"""What Selenium raises when Chrome, its driver or a command breaks off."""
+
+# Chrome runs pages of others: it gets what it needs to run, and none of the gateway's secrets.
+PASSED_ENVIRONMENT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "FONTCONFIG_FILE"),
+    *("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+)
+
+PLATFORMS = {"darwin": "Macintosh; Intel Mac OS X 10_15_7"}
+LINUX = "X11; Linux x86_64"
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class BrowserSettings:
+    """`extra_selectors` go in front of the known ones, by field (see selectors.py).
+
+    `time_limit_seconds` bounds the whole login, `patience_seconds` a page on which nothing happens.
+    """
+
+    chrome_binary: str | None = None
+    chromedriver: str | None = None
+    time_limit_seconds: float = 120.0
+    patience_seconds: float = 15.0
+    extra_selectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        with_extra(self.extra_selectors)
+
+
+class Chrome:
+    """A running Chrome. `expired` is true once the time limit has ended it."""
+
+    def __init__(self, driver: WebDriver, watchdog: _Watchdog, user_agent: str) -> None:
+        self.driver = driver
+        self.user_agent = user_agent
+        self._watchdog = watchdog
+
+    @property
+    def expired(self) -> bool:
+        return self._watchdog.expired.is_set()
+
+    @property
+    def seconds_left(self) -> float:
+        return self._watchdog.deadline - time.monotonic()
+
+
+@contextmanager
+def running_chrome(settings: BrowserSettings, started: Callable[[int, Path], None]) -> Iterator[Chrome]:
+    """Run a headless Chrome for the body; afterwards none of its processes lives and its scratch directory is gone.
+
+    `started` gets the process group and the scratch directory before Chrome itself starts, for `end_chrome`.
+    Raises ChromeMissing, ChromeFailed, and LoginTimedOut when the time limit ends Chrome before it has started.
+    """
+    # At DEBUG Selenium prints each command with its typed keys, and each event with its headers.
+    logging.getLogger("selenium").setLevel(logging.WARNING)
+    # Chrome is ended without a goodbye, which its socket reports as an error each time.
+    logging.getLogger("websocket").setLevel(logging.CRITICAL)
+    programs = find_programs(chrome=settings.chrome_binary, driver=settings.chromedriver)
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        process = _start_driver(programs.driver, scratch)
+        with _Watchdog(process.pid, settings.time_limit_seconds) as watchdog:
+            started(process.pid, scratch)
+            driver = _start_browser(programs, process, scratch, watchdog)
+            yield Chrome(driver, watchdog, desktop_user_agent(programs.version))
+    finally:
+        if process is not None:
+            _kill(process.pid)
+            process.wait()
+        _remove(scratch)
+
+
+class _Watchdog:
+    """Kills the process group at the deadline, whatever Selenium is doing."""
+
+    def __init__(self, group: int, seconds: float) -> None:
+        self.expired = threading.Event()
+        self.deadline = time.monotonic() + seconds
+        self._group = group
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+
+    def _expire(self) -> None:
+        self.expired.set()
+        _kill(self._group)
+
+
+def desktop_user_agent(version: int, platform: str = sys.platform) -> str:
+    """Return what the same Chrome with a window would send: headless Chrome names itself in its user agent."""
+    system = PLATFORMS.get(platform, LINUX)
+    return f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Safari/537.36"
+
+
+def _start_driver(path: str, scratch: Path) -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in PASSED_ENVIRONMENT if name in os.environ}
+    for name in ("TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        environment[name] = str(scratch)
+    with (scratch / "driver.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603
+            [path, "--port=0"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=scratch,
+            start_new_session=True,
+        )
+
+
+def _start_browser(
+    programs: Programs, process: subprocess.Popen[bytes], scratch: Path, watchdog: _Watchdog
+) -> WebDriver:
+    try:
+        return _connected(_driver_port(process, scratch), _options(programs, scratch))
+    except BREAKS as error:
+        if watchdog.expired.is_set():
+            raise LoginTimedOut("Chrome had not started when the time limit was reached.") from None
+        raise ChromeFailed(f"Chrome did not start: {first_line(error)}") from None
+
+
+def _driver_port(process: subprocess.Popen[bytes], scratch: Path) -> int:
+    """Wait for the port that the driver has chosen and says on its standard output."""
+    deadline = time.monotonic() + DRIVER_START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        said = (scratch / "driver.log").read_text(errors="replace")
+        if match := re.search(r"started successfully on port (\d+)", said):
+            return int(match.group(1))
+        time.sleep(0.02)
+    raise WebDriverException("the driver did not say on which port it listens")
+
+
+def _connected(port: int, options: Options) -> WebDriver:
+    address = f"http://127.0.0.1:{port}"
+    # Without DIRECT a proxy of the environment would get the commands, typed passwords included.
+    config = ClientConfig(
+        remote_server_addr=address, proxy=Proxy({"proxyType": "DIRECT"}), timeout=120, websocket_timeout=10
+    )
+    # Other detectors take a typed text that names a file on this machine for an upload.
+    driver = WebDriver(
+        ChromeRemoteConnection(address, client_config=config),
+        options=options,
+        file_detector=UselessFileDetector(),
+    )
+    driver.set_script_timeout(SCRIPT_SECONDS)
+    return driver
+
+
+def _options(programs: Programs, scratch: Path) -> Options:
+    options = Options()
+    options.binary_location = programs.chrome
+    options.enable_bidi = True
+    # Pages are polled: no command may wait for a page that never finishes loading.
+    options.page_load_strategy = "none"
+    options.unhandled_prompt_behavior = "dismiss"
+    for argument in _arguments(programs.version, scratch):
+        options.add_argument(argument)
+    return options
+
+
+def _arguments(version: int, scratch: Path) -> list[str]:
+    arguments = [
+        "--headless=new",
+        f"--user-data-dir={scratch / 'profile'}",
+        f"--user-agent={desktop_user_agent(version)}",
+        "--window-size=1280,900",
+        "--lang=en-US",
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-default-apps",
+        "--disable-extensions",
+        # Containers have a small /dev/shm, in which Chrome crashes.
+        "--disable-dev-shm-usage",
+        "--password-store=basic",
+        "--use-mock-keychain",
+        "--mute-audio",
+    ]
+    # Chrome's own sandbox cannot run as root.
+    return [*arguments, "--no-sandbox"] if os.geteuid() == 0 else arguments
+
+
+def end_chrome(process_group: int, scratch: Path) -> None:
+    """End what is left of a Chrome and remove its scratch directory; nothing left is fine too.
+
+    Safe long after the start: a process group whose id was given to others meanwhile is left alone, as is a directory
+    that is no scratch directory. Raises ChromeFailed when a process survives SIGKILL.
+    """
+    if not scratch.name.startswith(SCRATCH_PREFIX):
+        return
+    # One member that names the directory proves the whole group: its id is not reused while one lives.
+    if any(str(scratch) in text for text in map(_text, _members(process_group))):
+        _kill(process_group)
+    _remove(scratch)
+
+
+def _kill(group: int) -> None:
+    deadline = time.monotonic() + KILL_SECONDS
+    while _members(group):
+        if time.monotonic() > deadline:
+            raise ChromeFailed("Some of Chrome's processes could not be ended.")
+        _signal_group(group)
+        time.sleep(0.01)
+
+
+def _remove(scratch: Path) -> None:
+    """A call that a killed process was in may still make a file: until it is done the directory is not empty."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while scratch.exists() and time.monotonic() < deadline:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _signal_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        # It ended by itself between the look and the signal.
+        return
+
+
+def _members(group: int) -> list[int]:
+    """Return the ids of a group's living processes: a zombie that nobody has reaped is none."""
+    if PROC.exists():
+        return [pid for pid in _pids() if _living_group(pid) == group]
+    rows = [line.split(None, 3) for line in _ps("-axo", "pid=,pgid=,stat=").splitlines()]
+    return [int(pid) for pid, its_group, state in rows if int(its_group) == group and not state.startswith("Z")]
+
+
+def _text(pid: int) -> str:
+    """Return command line and environment, as far as they can be read."""
+    if not PROC.exists():
+        return _ps("-wwEo", "command=", "-p", str(pid))
+    parts = []
+    for name in ("cmdline", "environ"):
+        try:
+            parts.append((PROC / str(pid) / name).read_bytes().decode(errors="replace"))
+        except OSError:
+            # A process that is ending, or that may not be read: another member of its group will do.
+            continue
+    return "\n".join(parts)
+
+
+def _pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir(PROC) if name.isdigit())
+
+
+def _living_group(pid: int) -> int | None:
+    try:
+        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    # The first thread of a killed process may be a zombie while others are still in a call.
+    state, threads = fields[0], int(fields[17])
+    return None if state in "ZX" and threads <= 1 else int(fields[2])
+
+
+def _ps(*arguments: str) -> str:
+    return subprocess.run(["/bin/ps", *arguments], capture_output=True, text=True, check=False).stdout  # noqa: S603
+
+
+def first_line(error: BaseException) -> str:
+    """Return the kind of an error with the first line of its text: Selenium adds stack traces."""
+    text = str(getattr(error, "msg", None) or "").strip()
+    return f"{type(error).__name__}: {text.splitlines()[0][:200]}" if text else type(error).__name__
