@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import crypto
 from accounts.models import Account, LoginBlock, Member
@@ -22,9 +24,19 @@ def member_add(*, name: str, xjtlu_username: str, xjtlu_password: str = "", emai
     member.save()
     account = Account(member=member, username=xjtlu_username)
     account.password = crypto.seal(account, "password", xjtlu_password)
-    account.full_clean()
+    _clean_username(account)
     account.save()
     return account
+
+
+def username_change(*, account: Account, xjtlu_username: str, same_user: bool) -> None:
+    """Change the XJTLU username; what was sealed for another user is erased. Raises `ValidationError`."""
+    account.username = xjtlu_username
+    _clean_username(account)
+    if not same_user:
+        account.password = account.sign_on_cookies = ""
+    account.save(update_fields=["username", "password", "sign_on_cookies"])
+    login_reset(account=account)
 
 
 def password_change(*, account: Account, xjtlu_password: str) -> None:
@@ -60,9 +72,16 @@ def account_resume(*, account: Account) -> None:
     Account.objects.filter(pk=account.pk).update(paused_at=None)
 
 
+def _clean_username(account: Account) -> None:
+    """The school takes `San.Zhang` and `san.zhang` for one user, so two accounts would share this user's limits."""
+    account.full_clean()
+    if Account.objects.filter(username__iexact=account.username).exclude(pk=account.pk).exists():
+        raise ValidationError({"username": _("Account with this XJTLU username already exists.")})
+
+
 def sign_on_cookies_keep(*, account: Account, cookies: Sequence[Mapping[str, Any]]) -> None:
     """Keep the sign-on's own cookies for the next login's browser."""
-    account.sign_on_cookies = crypto.seal(account, "sign_on_cookies", json.dumps(list(cookies)))
+    account.sign_on_cookies = crypto.seal(account, "sign_on_cookies", json.dumps(list(cookies)) if cookies else "")
     account.save(update_fields=["sign_on_cookies"])
 
 

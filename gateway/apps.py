@@ -7,4 +7,7 @@ class GatewayConfig(AppConfig):
     verbose_name = _("Gateway")
 
     def ready(self) -> None:
-        from gateway import checks  # noqa: F401  registers the system checks
+        from gateway import (
+            celery,  # noqa: F401  makes it the application of each process: tasks are sent by all of them
+            checks,  # noqa: F401  registers the system checks
+        )

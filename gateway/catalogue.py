@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -44,8 +45,16 @@ def stored(account_id: UUID) -> Offer | None:
 async def refresh(line: Line) -> Offer:
     """Ask the school and keep the answer."""
     models = await line.call(lambda client: client.config())
+    return await database.run(store, line.account_id, models)
+
+
+def store(account_id: UUID, models: Sequence[Model]) -> Offer:
+    """Keep what the school offers now."""
     offer = Offer(tuple(models), timezone.now())
-    await database.run(_store, line.account_id, offer)
+    offered: list[dict[str, Any]] = msgspec.to_builtins(offer.models)
+    Catalogue.objects.update_or_create(
+        account_id=account_id, defaults={"offered": offered, "fetched_at": offer.fetched_at}
+    )
     return offer
 
 
@@ -60,10 +69,3 @@ def accounts_due() -> list[UUID]:
     missing = tokens.filter(account__catalogue=None)
     old = tokens.filter(account__catalogue__fetched_at__lt=timezone.now() - FRESH_FOR)
     return list((missing | old).values_list("account_id", flat=True))
-
-
-def _store(account_id: UUID, offer: Offer) -> None:
-    models: list[dict[str, Any]] = msgspec.to_builtins(offer.models)
-    Catalogue.objects.update_or_create(
-        account_id=account_id, defaults={"offered": models, "fetched_at": offer.fetched_at}
-    )

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
+from typing import Any
 
-from celery import Celery
+import structlog
+from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 LOGINS = "logins"
 CALLS = "calls"
+
+log = structlog.get_logger(__name__)
+# Messages are JSON and carry ids alone: what Celery fears of workers that run as root does not apply.
+warnings.simplefilter("ignore", SecurityWarning)
 
 app = Celery("gateway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -23,7 +32,9 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
+    worker_enable_remote_control=False,
     broker_connection_retry_on_startup=True,
+    beat_scheduler="gateway.beat:Scheduler",
     # Each expires before the next comes: after a pause the queue holds one of each, not hundreds.
     beat_schedule={
         "logins due": {"task": "tokens.send_due_logins", "schedule": 5, "options": {"expires": 5}},
@@ -44,3 +55,16 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks(["tokens", "gateway"])
+# Otherwise it is the application of this thread alone, and others send their tasks to a broker that nobody has set up.
+app.set_default()
+
+
+@signals.setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """With a receiver here Celery leaves logging alone. A line for each beat of the schedule tells nobody anything."""
+    logging.getLogger("celery").setLevel(logging.WARNING)
+
+
+@signals.worker_ready.connect
+def say_ready(sender: Any, **_: Any) -> None:
+    log.info("worker ready", worker=sender.hostname.partition("@")[0])

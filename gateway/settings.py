@@ -7,8 +7,10 @@ Every variable is listed in README.md and .env.example; a test holds the three t
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -17,25 +19,48 @@ from django.core.management.utils import get_random_secret_key
 from accounts import keyfile
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
+
+VARIABLES: set[str] = set()
+"""Every variable that is read here."""
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable; an empty one counts as not set."""
+    VARIABLES.add(name)
+    return os.environ.get(name, "").strip() or default
 
 
 def secret(name: str) -> str:
     """The variable, or the text of the file that `NAME_FILE` names; "" where neither is set."""
-    path: str = env.str(f"{name}_FILE", default="")
+    path = text(f"{name}_FILE")
+    value = text(name)
     if not path:
-        return str(env.str(name, default=""))
+        return value
+    if value:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: leave one out.")
     try:
         return Path(path).read_text().strip()
-    except OSError as error:
-        raise ImproperlyConfigured(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ImproperlyConfigured(f"{name}_FILE: cannot read {path}: {reason}.") from None
+
+
+def whole(name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number between `least` and `most`."""
+    try:
+        value = int(text(name, str(default)))
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number.") from None
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} must be from {least} to {most}.")
+    return value
 
 
 def seconds(name: str, default: float, least: float = 0.0) -> float:
     """A duration in seconds, at least `least`."""
     try:
-        value = float(env.str(name, default=str(default)))
+        value = float(text(name, str(default)))
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a number of seconds.") from None
     if not least <= value < 86_400:
@@ -43,10 +68,48 @@ def seconds(name: str, default: float, least: float = 0.0) -> float:
     return value
 
 
+def flag(name: str) -> bool:
+    """Yes or no; a word that is neither is refused, since a misspelt "true" must not switch something off."""
+    value = text(name, "false").lower()
+    if value not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+        raise ImproperlyConfigured(f"{name} must be true or false.")
+    return value in {"1", "true", "yes", "on"}
+
+
+def choice(name: str, *choices: str) -> str:
+    """One of `choices`, in lower case; the first is the default."""
+    value = text(name, choices[0]).lower()
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of: {', '.join(choices)}.")
+    return value
+
+
+def names(name: str, default: str = "") -> list[str]:
+    """A list, separated by commas."""
+    return [each.strip() for each in text(name, default).split(",") if each.strip()]
+
+
+def address(name: str, value: str, *schemes: str) -> str:
+    """`value`, checked to begin with one of `schemes` unless it is empty. Not repeated: it may hold a password."""
+    if value and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise ImproperlyConfigured(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+    return value
+
+
+def time_zone(name: str, default: str) -> str:
+    """A time zone of the system's or Python's list."""
+    value = text(name, default)
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ImproperlyConfigured(f"{name} must be a time zone such as Asia/Shanghai.") from None
+    return value
+
+
 def json_object(name: str) -> dict[str, list[str]]:
     """A JSON object of lists of strings; {} where the variable is not set."""
     try:
-        value = json.loads(env.str(name, default="") or "{}")
+        value = json.loads(text(name, "{}"))
     except json.JSONDecodeError as error:
         raise ImproperlyConfigured(f"{name} is not JSON: {error}") from None
     good = isinstance(value, dict) and all(
@@ -59,47 +122,53 @@ def json_object(name: str) -> dict[str, list[str]]:
 
 # Where things are
 
-DATA_DIR = Path(env.str("GATEWAY_DATA_DIR", default="") or "var")
+DATA_DIR = Path(text("GATEWAY_DATA_DIR", "var")).expanduser()
 DATA_DIR = DATA_DIR if DATA_DIR.is_absolute() else BASE_DIR / DATA_DIR
-DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-GATEWAY_HOST: str = env.str("GATEWAY_HOST", default="127.0.0.1")
-GATEWAY_PORT: int = env.int("GATEWAY_PORT", default=8000)
+try:
+    DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+except OSError as error:
+    raise ImproperlyConfigured(f"GATEWAY_DATA_DIR: cannot make {DATA_DIR}: {error.strerror}.") from None
+GATEWAY_HOST = text("GATEWAY_HOST", "127.0.0.1")
+GATEWAY_PORT = whole("GATEWAY_PORT", 8000, least=0, most=65_535)
 
 # Secrets
 
 SECRET_KEY = secret("GATEWAY_SECRET_KEY") or keyfile.read_or_create(DATA_DIR / "secret_key", get_random_secret_key)
-ENCRYPTION_KEYS: str = env.str("GATEWAY_ENCRYPTION_KEYS", default="")
-ENCRYPTION_KEYS_FILE = env.str("GATEWAY_ENCRYPTION_KEYS_FILE", default="") or str(DATA_DIR / "encryption_keys")
+ENCRYPTION_KEYS = text("GATEWAY_ENCRYPTION_KEYS")
+ENCRYPTION_KEYS_FILE = text("GATEWAY_ENCRYPTION_KEYS_FILE", str(DATA_DIR / "encryption_keys"))
 
 # The school
 
-XIPU_PORTAL_URL: str = env.str("XIPU_PORTAL_URL", default="https://xipuai.xjtlu.edu.cn/")
-XIPU_API_URL: str = env.str("XIPU_API_URL", default="")
-XIPU_TRUSTED_HOSTS: list[str] = env.list("XIPU_TRUSTED_HOSTS", default=[])
+XIPU_PORTAL_URL = text("XIPU_PORTAL_URL", "https://xipuai.xjtlu.edu.cn/")
+XIPU_API_URL = address("XIPU_API_URL", text("XIPU_API_URL"), "https", "http")
+XIPU_TRUSTED_HOSTS = names("XIPU_TRUSTED_HOSTS")
 XIPU_SCHOOL_DOMAIN = "xjtlu.edu.cn"
 XIPU_CALL_INTERVAL_SECONDS = seconds("XIPU_CALL_INTERVAL_SECONDS", 1.0)
 XIPU_KEEP_ALIVE_SECONDS = seconds("XIPU_KEEP_ALIVE_SECONDS", 20 * 60, least=1)
 XIPU_SELECTORS = json_object("XIPU_SELECTORS")
-CHROME_BINARY: str = env.str("CHROME_BINARY", default="")
-CHROMEDRIVER: str = env.str("CHROMEDRIVER", default="")
-GATEWAY_BROWSERS: int = env.int("GATEWAY_BROWSERS", default=2)
+CHROME_BINARY = text("CHROME_BINARY")
+CHROMEDRIVER = text("CHROMEDRIVER")
+GATEWAY_BROWSERS = whole("GATEWAY_BROWSERS", 2, least=1, most=32)
 LOGIN_TIME_LIMIT_SECONDS = seconds("GATEWAY_LOGIN_TIME_LIMIT_SECONDS", 120, least=5)
 INTERACTIVE_LOGIN_SECONDS = 300.0
 
 # What a request may cost
 
-MAX_BODY_BYTES: int = env.int("GATEWAY_MAX_BODY_BYTES", default=32 * 1024 * 1024)
+MAX_BODY_BYTES = whole("GATEWAY_MAX_BODY_BYTES", 32 * 1024 * 1024, least=1024, most=1024**3)
 DRAIN_SECONDS = seconds("GATEWAY_DRAIN_SECONDS", 30)
 TOKEN_WAIT_SECONDS = 60.0
-ANSWER_SILENCE_SECONDS = 10.0
+ANSWER_SILENCE_SECONDS = seconds("GATEWAY_ANSWER_SILENCE_SECONDS", 10, least=0.1)
 
 # Django
 
-DEBUG: bool = env.bool("GATEWAY_DEBUG", default=False)
-ALLOWED_HOSTS: list[str] = env.list("GATEWAY_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("GATEWAY_TRUSTED_ORIGINS", default=[])
-HTTPS: bool = env.bool("GATEWAY_HTTPS", default=False)
-SECURE_SSL_REDIRECT = False
+DEBUG = flag("GATEWAY_DEBUG")
+ALLOWED_HOSTS = names("GATEWAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = names("GATEWAY_TRUSTED_ORIGINS")
+HTTPS = flag("GATEWAY_HTTPS")
+# The API stays outside this: a redirected POST would lose its body.
+SECURE_SSL_REDIRECT = HTTPS
+# HSTS for subdomains and the browsers' preload list are for the owner of the domain to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -157,7 +226,7 @@ PASSWORD_HASHERS = [
 ]
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
-TIME_ZONE: str = env.str("GATEWAY_TIME_ZONE", default="Asia/Shanghai")
+TIME_ZONE = time_zone("GATEWAY_TIME_ZONE", "Asia/Shanghai")
 USE_TZ = True
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
@@ -176,17 +245,16 @@ SQLITE_OPTIONS = {
 def database() -> dict[str, Any]:
     """SQLite in the data directory, or what DATABASE_URL names (PostgreSQL with a pool)."""
     url = secret("DATABASE_URL")
-    config: dict[str, Any] = env.db_url_config(url or f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}")
+    address("DATABASE_URL", url, "postgres", "postgresql", "sqlite")
+    config: dict[str, Any] = environ.Env.db_url_config(url or f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}")
     if config["ENGINE"].endswith("sqlite3"):
         config["OPTIONS"] = SQLITE_OPTIONS
-    elif config["ENGINE"].endswith("postgresql"):
+    else:
         # Without a pool, connections of threads that ended stayed open until PostgreSQL refused new ones.
         config["OPTIONS"] = {
             "pool": {"min_size": 0, "max_size": 20, "timeout": 20},
             **config.get("OPTIONS", {}),
         }
-    else:
-        raise ImproperlyConfigured("DATABASE_URL must be a postgres:// or sqlite:// address.")
     return config
 
 
@@ -194,10 +262,15 @@ DATABASES = {"default": database()}
 
 # Celery
 
-REDIS_URL = secret("REDIS_URL")
-CELERY_BROKER_URL = secret("CELERY_BROKER_URL") or REDIS_URL or "filesystem://"
+REDIS_URL = address("REDIS_URL", secret("REDIS_URL"), "redis", "rediss")
+CELERY_BROKER_URL = (
+    address("CELERY_BROKER_URL", secret("CELERY_BROKER_URL"), "redis", "rediss", "filesystem")
+    or REDIS_URL
+    or "filesystem://embedded"
+)
 BROKER_DIR = DATA_DIR / "broker"
 if CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_BROKER_TRANSPORT = "gateway.broker:Transport"
     for folder in ("queue", "control"):
         (BROKER_DIR / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
@@ -221,7 +294,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
 
 # Logs: one JSON line each (or text for people), on standard error; never a secret, a prompt or an answer.
 
-LOG_FORMAT: str = env.str("GATEWAY_LOG_FORMAT", default="text")
-LOG_LEVEL: str = env.str("GATEWAY_LOG_LEVEL", default="INFO").upper()
+LOG_FORMAT = choice("GATEWAY_LOG_FORMAT", "text", "json")
+LOG_LEVEL = choice("GATEWAY_LOG_LEVEL", "info", "debug", "warning", "error").upper()
 LOGGING_CONFIG = "gateway.logs.configure"
 LOGGING: dict[str, Any] = {"format": LOG_FORMAT, "level": LOG_LEVEL}

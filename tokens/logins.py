@@ -29,7 +29,15 @@ from gateway.errors import AccountBlocked, AccountUnavailable, GatewayError
 from gateway.school.token import SchoolToken
 from tokens.browser import BrowserSettings, Capture, PageCalls, log_in
 from tokens.chrome import end_chrome
-from tokens.errors import AccountLocked, LoginError, PasswordNeeded, PersonNeeded, WrongPassword
+from tokens.errors import (
+    AccountLocked,
+    LoginError,
+    LoginFailed,
+    LoginTimedOut,
+    PasswordNeeded,
+    PersonNeeded,
+    WrongPassword,
+)
 from tokens.models import LoginAttempt, Outcome, Trigger
 from tokens.services import token_store
 
@@ -205,6 +213,9 @@ def _run(attempt: LoginAttempt, watcher: Watcher, time_limit_seconds: float) -> 
     except LoginError as error:
         _keep_screenshot(attempt, error.screenshot)
         _refused(attempt, error)
+        if isinstance(error, LoginFailed | LoginTimedOut) and not attempt.password_submitted:
+            # It may have been the kept cookies that led astray: the next login starts without them.
+            sign_on_cookies_keep(account=account, cookies=[])
     except (GatewayError, crypto.CannotUnseal) as error:
         _end(attempt, Outcome.FAILED, str(error))
         _failed_try(attempt, attempt.message)

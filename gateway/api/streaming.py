@@ -50,6 +50,7 @@ class Exchange:
         self.status: int | None = None
         self.error_code: str | None = None
         self.streaming = False
+        self.finished = False
         self._receive = receive
         self._send = send
         self._extra: dict[str, str] = {}
@@ -144,6 +145,7 @@ class Exchange:
 
     async def _write(self, content: bytes, *, more: bool) -> None:
         self._last_write = time.monotonic()
+        self.finished = not more
         await self._send({"type": "http.response.body", "body": content, "more_body": more})
 
     def _cors(self) -> dict[str, str]:
@@ -206,6 +208,9 @@ class Consumer:
             raise
         finally:
             watch.cancel()
+            if exchange.finished:
+                # What comes after the last byte is bookkeeping; the server reports a client gone as soon as it is out.
+                await asyncio.wait([work], timeout=CLEAN_UP_SECONDS)
             await _cancel(work)
         if not work.cancelled():
             work.result()
