@@ -24,7 +24,8 @@ app = Celery("gateway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_default_queue=CALLS,
-    task_routes={"tokens.log_in": {"queue": LOGINS}},
+    # Where Chrome runs, it is also ended.
+    task_routes={"tokens.log_in": {"queue": LOGINS}, "tokens.sweep_chromes": {"queue": LOGINS}},
     task_ignore_result=True,
     task_acks_late=False,
     task_serializer="json",

@@ -92,6 +92,11 @@ def accounts_to_refresh() -> list[Account]:
     )
 
 
+def chromes_left() -> bool:
+    """Whether a crash left a Chrome that a worker of its host should end."""
+    return LoginAttempt.objects.filter(outcome=Outcome.LOST, process_group__isnull=False).exists()
+
+
 def chromes_sweep() -> None:
     """End what is left of Chrome after a crash of a worker on this host."""
     left = LoginAttempt.objects.filter(outcome=Outcome.LOST, host=socket.gethostname(), process_group__isnull=False)

@@ -37,6 +37,13 @@ def log_in(attempt_id: str) -> None:
 @shared_task(name="tokens.send_due_logins")
 def send_due_logins() -> None:
     logins.logins_resend()
+    if logins.chromes_left():
+        sweep_chromes.apply_async(expires=60)
+
+
+@shared_task(name="tokens.sweep_chromes")
+def sweep_chromes() -> None:
+    logins.chromes_sweep()
 
 
 @shared_task(name="tokens.send_due_refreshes")
