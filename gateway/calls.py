@@ -18,8 +18,8 @@ import structlog
 from django.conf import settings
 
 from gateway import database, spacer
-from gateway.errors import SchoolError, SchoolTooFast, TokenDead, TooManySessions
-from gateway.school.client import CompletionStream, SchoolClient, SchoolServerError
+from gateway.errors import SchoolError, SchoolServerError, SchoolTooFast, TokenDead, TooManySessions
+from gateway.school.client import CompletionStream, SchoolClient
 from gateway.spacer import Slot, Spacer
 from tokens import services as tokens
 from tokens.waiting import usable_or_wait

@@ -14,7 +14,7 @@ from typing import Any
 from gateway import sessions
 from gateway.answer import Answer, Delta
 from gateway.calls import Line
-from gateway.school.stream import AnswerEmpty
+from gateway.errors import AnswerEmpty
 
 Emit = Callable[[list[Delta]], Awaitable[None]]
 

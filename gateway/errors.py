@@ -18,9 +18,11 @@
         │   ├── TokenDead         503
         │   └── TooManySessions   429
         ├── SchoolUnreachable     503  no connection: nothing was sent
-        ├── SchoolTimeout         504  sent, no answer: unknown what the school did
+        ├── SchoolServerError     502  an HTTP status that says nothing known
+        ├── SchoolNoAnswer        502  sent, no answer: unknown what the school did
         ├── SchoolMalformed       502  an answer that cannot be read
         └── AnswerCut             502  the stream ended with neither `[DONE]` nor summary
+            └── AnswerEmpty            it ended in order, with nothing in it
 
 Messages are for the member: they say what happened and what to do, and never hold a secret, a prompt or an answer.
 """
@@ -146,7 +148,7 @@ class ContentFiltered(GatewayError):
 
 
 class SchoolError(GatewayError):
-    """The school failed. `accepted` tells whether it may have taken the prompt: then nothing is repeated."""
+    """The school failed. Unless it is a `SchoolRefused` or `SchoolUnreachable`, the call may have been accepted."""
 
     status = 502
     code = "school_error"
@@ -182,9 +184,19 @@ class SchoolUnreachable(SchoolError):
     retry_after = 10
 
 
-class SchoolTimeout(SchoolError):
-    status = 504
-    code = "school_timeout"
+class SchoolServerError(SchoolError):
+    """An HTTP status of 400 or more that says nothing known: most often a bare 500 or 502.
+
+    Some calls answer a dead token with a 500 (protocol page), and so does an outage: ask `chat/config` which it is.
+    """
+
+    def __init__(self, http_status: int) -> None:
+        super().__init__(f"The school's server failed (HTTP status {http_status}). Try again later.")
+        self.http_status = http_status
+
+
+class SchoolNoAnswer(SchoolError):
+    code = "school_no_answer"
 
 
 class SchoolMalformed(SchoolError):
@@ -194,3 +206,7 @@ class SchoolMalformed(SchoolError):
 class AnswerCut(SchoolError):
     code = "answer_cut"
     permanent = True
+
+
+class AnswerEmpty(AnswerCut):
+    """A banned word in the prompt may look like this (protocol page)."""
