@@ -79,6 +79,10 @@ class GatewayError(Exception):
         return headers
 
 
+class ClientLeft(Exception):
+    """The client went away, or reads nothing any more: there is nobody to tell."""
+
+
 class InvalidRequest(GatewayError):
     status = 400
     type = "invalid_request_error"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging.config
 import re
+import sys
+import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -19,11 +21,12 @@ SECRETS = re.compile(r"xg-[0-9a-f]{6,}-[0-9a-f]+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?
 
 def configure(config: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG: `{"format": "text" | "json", "level": name}`."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        without_messages,
         redact,
     ]
     last = (
@@ -56,6 +59,21 @@ def configure(config: dict[str, Any]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def without_messages(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Of an exception its type and where it came from: what it says may be what a member wrote."""
+    info = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        event["error"], event["stack"] = type(error).__name__, stack(error)
+    return event
+
+
+def stack(error: BaseException) -> str:
+    """The innermost call first."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in reversed(frames))
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

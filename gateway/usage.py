@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from gateway import database, leases
 from gateway.calls import Waits
-from gateway.errors import GatewayError, ShuttingDown
+from gateway.errors import ClientLeft, GatewayError, ShuttingDown
 from gateway.models import TokenSource, UsageRecord, UsageStatus
 
 SHUTTING_DOWN = "shutting down"
@@ -102,6 +102,8 @@ async def recorded(usage: Usage, caller: Caller) -> AsyncIterator[None]:
         except asyncio.CancelledError as error:
             if error.args == (SHUTTING_DOWN,):
                 status, http_status, code = UsageStatus.FAILED, ShuttingDown.status, ShuttingDown.code
+            raise
+        except ClientLeft:
             raise
         except Exception:
             status, http_status, code = UsageStatus.FAILED, 500, "internal_error"

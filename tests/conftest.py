@@ -8,7 +8,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from django.conf import settings
 from django.db import connection
 from pytest_django import Settings
 
@@ -18,6 +17,7 @@ from accounts.services import member_add
 from gateway import catalogue
 from gateway.school.catalog import Model
 from tests.processes import Process, running
+from tests.settings import TEST_INTERVAL_SECONDS
 from tests.school import MODEL, PASSWORD, USERNAME, School
 from tokens.services import token_import
 
@@ -39,7 +39,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _school(logs: Path) -> Iterator[School]:
-    interval = str(settings.TEST_INTERVAL_SECONDS)
+    interval = str(TEST_INTERVAL_SECONDS)
     with running("-m", "simulator", "--port", "0", "--interval", interval, log=logs / "school.log") as process:
         yield School(process.wait_for_line("simulator ready on ").split()[-1])
 

@@ -63,7 +63,7 @@ class School:
 
     def wait(self, *, call: str, count: int = 1, user: str = USERNAME) -> None:
         """Until the school has seen `call` so many times."""
-        query = {"user": user, "call": call, "count": count, "timeout": 25}
+        query: dict[str, str | int] = {"user": user, "call": call, "count": count, "timeout": 25}
         self._http.get("wait", params=query).raise_for_status()
 
     def post(self, path: str, body: Any = None) -> Any:

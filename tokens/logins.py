@@ -101,7 +101,8 @@ def chromes_sweep() -> None:
     """End what is left of Chrome after a crash of a worker on this host."""
     left = LoginAttempt.objects.filter(outcome=Outcome.LOST, host=socket.gethostname(), process_group__isnull=False)
     for attempt in left:
-        end_chrome(attempt.process_group, Path(attempt.scratch))
+        if attempt.process_group is not None:
+            end_chrome(attempt.process_group, Path(attempt.scratch))
         LoginAttempt.objects.filter(pk=attempt.pk).update(process_group=None)
 
 
@@ -109,7 +110,7 @@ def login_run(
     *,
     attempt_id: UUID,
     ask_code: Callable[[str], str | None] = lambda asked: None,
-    show: Callable[[str], None] = lambda line: None,
+    show: Callable[[str], object] = lambda line: None,
     time_limit_seconds: float | None = None,
 ) -> LoginAttempt:
     """Run a waiting attempt to its end, if no other worker has claimed it. Its `outcome` says how it ended."""
@@ -130,7 +131,7 @@ def login_run(
 
 
 def login_now(
-    *, account: Account, ask_code: Callable[[str], str | None], show: Callable[[str], None]
+    *, account: Account, ask_code: Callable[[str], str | None], show: Callable[[str], object]
 ) -> LoginAttempt | None:
     """A person's login in the foreground; None where another one is running."""
     attempt, _ = _open_attempt(account, Trigger.PERSON)
@@ -327,7 +328,7 @@ class Watcher:
     """Notes in the attempt's row what the browser does, when it happens."""
 
     def __init__(
-        self, attempt: LoginAttempt, ask_code: Callable[[str], str | None], show: Callable[[str], None]
+        self, attempt: LoginAttempt, ask_code: Callable[[str], str | None], show: Callable[[str], object]
     ) -> None:
         self._attempt = attempt
         self._ask_code = ask_code

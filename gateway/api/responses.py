@@ -56,7 +56,7 @@ class ChunkWriter:
 
     def deltas(self, deltas: Iterable[Delta]) -> bytes:
         """One frame a delta, in one piece for one write."""
-        parts = []
+        parts: list[bytes] = []
         for delta in deltas:
             before, after = self._reasoning if delta.reasoning else self._text
             parts += (before, orjson.dumps(delta.text), after)

@@ -17,7 +17,6 @@ from accounts.models import Account, ApiKey, Member
 from gateway import departure
 from gateway.models import UpstreamSession, UsageRecord
 from tests.tokens.test_services import pasted
-from tokens import logins
 from tokens.models import LoginAttempt
 from tokens.services import usable
 
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was handed to the broker."""
     names: list[str] = []
-    monkeypatch.setattr(logins.current_app, "send_task", lambda name, **_: names.append(name))
+    monkeypatch.setattr("celery.current_app.send_task", lambda name, **_: names.append(name))
     return names
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import httpx
 import pytest
@@ -55,7 +56,7 @@ def log_in_when_asked(school: School, account: Account) -> threading.Thread:
     return thread
 
 
-DEATHS = [
+DEATHS: list[dict[str, Any]] = [
     {"shape": "http", "status": 401},
     {"shape": "http", "status": 403},
     {"shape": "code", "code": 401},
@@ -66,7 +67,7 @@ DEATHS = [
 
 @pytest.mark.parametrize("death", DEATHS)
 def test_a_dead_token_in_any_shape_starts_one_login_and_the_request_goes_on(
-    client: httpx.Client, school: School, account: Account, death: dict[str, object]
+    client: httpx.Client, school: School, account: Account, death: dict[str, Any]
 ) -> None:
     school.fault("token_dead", call="saveSession", **death)
     worker = log_in_when_asked(school, account)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect

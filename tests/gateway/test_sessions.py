@@ -33,7 +33,7 @@ def clean_up(account: Account) -> None:
 
 def make_at_school(school: School, name: str) -> int:
     school.add_sessions(1, name=name)
-    return next(session["id"] for session in school.sessions() if session["name"] == name)
+    return next(int(session["id"]) for session in school.sessions() if session["name"] == name)
 
 
 def test_sessions_of_several_chats_are_deleted_in_one_call(
