@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
 
 from accounts.models import Account, LoginBlock
 from gateway.models import Lane, UpstreamSession
@@ -50,6 +51,7 @@ def log_in_when_asked(school: School, account: Account) -> threading.Thread:
     def work() -> None:
         until(lambda: LoginAttempt.objects.filter(account=account, ended_at=None).exists(), "a login")
         token_import(account=account, pasted=school.token())
+        connection.close()
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -128,6 +130,7 @@ def test_a_request_learns_of_the_login_that_failed_while_it_waited(
         until(lambda: LoginAttempt.objects.filter(ended_at=None).exists(), "a login")
         Account.objects.update(login_block=LoginBlock.NEEDS_YOU, login_block_reason="A captcha is asked.")
         LoginAttempt.objects.update(ended_at="2026-01-01T00:00Z", outcome=Outcome.NEEDS_YOU)
+        connection.close()
 
     worker = threading.Thread(target=fail_the_login)
     worker.start()
