@@ -19,6 +19,15 @@ PREFIX_BYTES = 5
 SECRET_BYTES = 24
 LAST_USED_EVERY = timedelta(minutes=1)
 NO_KEY_DIGEST = "0" * 64
+# With all columns of the three tables, reading a key took twice as long.
+READ_BY_A_REQUEST = (
+    "digest",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+    "member__is_active",
+    "member__account__paused_at",
+)
 
 
 def key_issue(*, member: Member, name: str = "default", expires_at: datetime | None = None) -> tuple[ApiKey, str]:
@@ -37,7 +46,7 @@ def key_revoke(*, key: ApiKey) -> None:
 def key_find(text: str) -> ApiKey | None:
     """The key with its member and account, whatever its state; None where no key has this text."""
     prefix = text.split("-")[1] if text.startswith("xg-") and text.count("-") == 2 else ""
-    key = ApiKey.objects.select_related("member__account").filter(prefix=prefix).first()
+    key = ApiKey.objects.select_related("member__account").only(*READ_BY_A_REQUEST).filter(prefix=prefix).first()
     matches = hmac.compare_digest(key.digest if key else NO_KEY_DIGEST, _digest(text))
     return key if matches else None
 

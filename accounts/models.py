@@ -6,6 +6,7 @@ import uuid
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -54,6 +55,8 @@ class Account(models.Model):
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
         ordering = ("username",)
+        # Two spellings of one school user would be two lanes to it.
+        constraints = (models.UniqueConstraint(Lower("username"), name="one_account_of_a_school_user"),)
 
     def __str__(self) -> str:
         return self.username

@@ -115,7 +115,8 @@ def login_run(
 ) -> LoginAttempt:
     """Run a waiting attempt to its end, if no other worker has claimed it. Its `outcome` says how it ended."""
     now = timezone.now()
-    claimed = LoginAttempt.objects.filter(pk=attempt_id, started_at=None, ended_at=None).update(
+    waiting = LoginAttempt.objects.filter(pk=attempt_id, started_at=None, ended_at=None)
+    claimed = waiting.filter(account__member__leaving_at=None).update(
         started_at=now, lease_until=now + LEASE, host=socket.gethostname()
     )
     attempt = LoginAttempt.objects.select_related("account__member").get(pk=attempt_id)
@@ -144,12 +145,24 @@ def login_now(
     return attempt if attempt.ended_at else None
 
 
+def is_logging_in(*, account: Account) -> bool:
+    """Whether a worker or a person is in the middle of a login of the account."""
+    return LoginAttempt.objects.filter(account=account, started_at__isnull=False, ended_at=None).exists()
+
+
+def pictures_erase(*, account: Account) -> None:
+    """Remove the pictures of all logins of the account."""
+    for attempt in LoginAttempt.objects.filter(account=account):
+        screenshot_path(attempt).unlink(missing_ok=True)
+
+
 def screenshot_path(attempt: LoginAttempt) -> Path:
     """Where the picture of a failed login is, if it has one."""
     return Path(settings.DATA_DIR) / "screenshots" / f"{attempt.pk}.png"
 
 
 def _open_attempt(account: Account, trigger: Trigger) -> tuple[LoginAttempt, bool]:
+    _refuse_if_paused(account)
     if trigger in (Trigger.PERSON, Trigger.ADDED):
         login_reset(account=account)
     attempt = LoginAttempt.objects.filter(account=account, ended_at=None).first()
@@ -163,11 +176,14 @@ def _open_attempt(account: Account, trigger: Trigger) -> tuple[LoginAttempt, boo
         return LoginAttempt.objects.get(account=account, ended_at=None), False
 
 
-def _refuse_if_no_login_may_start(account: Account) -> None:
+def _refuse_if_paused(account: Account) -> None:
     if account.paused_at is not None or account.member.leaving_at is not None:
         raise AccountBlocked(
             "This XJTLU account is paused. Ask the gateway's admin to resume it.", code="account_paused"
         )
+
+
+def _refuse_if_no_login_may_start(account: Account) -> None:
     if account.login_block == LoginBlock.WRONG_PASSWORD:
         raise AccountUnavailable(
             f"The school refused the XJTLU password: {account.login_block_reason} It is not tried again by itself. "
@@ -218,6 +234,10 @@ def _run(attempt: LoginAttempt, watcher: Watcher, time_limit_seconds: float) -> 
         _captured(attempt, capture)
     except LoginError as error:
         _keep_screenshot(attempt, error.screenshot)
+        if _password_changed_since(account):
+            _end(attempt, Outcome.FAILED, "The password was changed during this login.")
+            login_ask(account=account, trigger=Trigger.ADDED)
+            return
         _refused(attempt, error)
         if isinstance(error, LoginFailed | LoginTimedOut) and not attempt.password_submitted:
             # It may have been the kept cookies that led astray: the next login starts without them.
@@ -255,6 +275,11 @@ def _captured(attempt: LoginAttempt, capture: Capture) -> None:
         sign_on_cookies_keep(account=account, cookies=capture.sign_on_cookies)
         login_reset(account=account)
         _end(attempt, Outcome.CAPTURED, "")
+
+
+def _password_changed_since(account: Account) -> bool:
+    """Whether the password that this login used is not the stored one any more: its end says nothing of the new one."""
+    return not Account.objects.filter(pk=account.pk, password=account.password).exists()
 
 
 def _refused(attempt: LoginAttempt, error: LoginError) -> None:

@@ -36,7 +36,7 @@ def refusal(*, code: str, text: str) -> LoginError:
     """Return the error for a refused login: `code` of the sign-on's answer ("" where unknown) and the text it shows."""
     said = f'The sign-on refused the login: "{text[:MAX_TEXT]}"' if text else "The sign-on refused the login."
     if code in CAPTCHA_CODES:
-        return PersonNeeded("captcha", said)
+        return _captcha(text)
     if code in TOO_FAST_CODES:
         return SignOnTooFast(said)
     return _by_words(text, said)
@@ -48,7 +48,12 @@ def _by_words(text: str, said: str) -> LoginError:
     if _WRONG_PASSWORD.search(text):
         return WrongPassword(said)
     if _CAPTCHA.search(text):
-        return PersonNeeded("captcha", said)
+        return _captcha(text)
     if _TOO_FAST.search(text):
         return SignOnTooFast(said)
     return WrongPassword(said)
+
+
+def _captcha(text: str) -> PersonNeeded:
+    quoted = f': "{text[:MAX_TEXT]}"' if text else "."
+    return PersonNeeded("captcha", f"The sign-on asks for a captcha{quoted}")

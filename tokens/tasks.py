@@ -25,6 +25,9 @@ _running: set[UUID] = set()
 def log_in(attempt_id: str) -> None:
     """Run one login, if no other worker has it. The new token's catalogue is fetched next."""
     logins.chromes_sweep()
+    if not LoginAttempt.objects.filter(pk=attempt_id).exists():
+        # Its member was removed before a worker came to it.
+        return
     _running.add(UUID(attempt_id))
     try:
         attempt = logins.login_run(attempt_id=UUID(attempt_id))

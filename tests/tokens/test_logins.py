@@ -263,6 +263,28 @@ def test_a_screenshot_is_kept_for_its_owner_alone(account: Account, story: Calla
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_login_with_the_old_password_does_not_block_the_new_one(
+    account: Account, story: Callable[[Story], None]
+) -> None:
+    def told(**_: Any) -> Capture:
+        password_change(account=Account.objects.get(), xjtlu_password="secret-2")
+        raise errors.WrongPassword("Wrong.")
+
+    story(told)
+    run(account)
+    account.refresh_from_db()
+    assert account.login_block == LoginBlock.NONE
+    assert LoginAttempt.objects.filter(ended_at=None).count() == 1
+
+
+def test_asking_for_a_login_of_a_paused_account_changes_nothing(account: Account) -> None:
+    Account.objects.update(login_block=LoginBlock.WRONG_PASSWORD, paused_at=timezone.now())
+    account.refresh_from_db()
+    with pytest.raises(AccountBlocked):
+        logins.login_ask(account=account, trigger=Trigger.PERSON)
+    assert Account.objects.get().login_block == LoginBlock.WRONG_PASSWORD
+
+
 # Refreshes.
 
 
