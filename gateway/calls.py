@@ -52,6 +52,8 @@ class Line:
         self._slots = slots
         self._background = background
         self._order = time.monotonic()
+        # Read once: should a login replace it meanwhile, the school refuses it and it is read again.
+        self._token: tokens.Usable | None = None
 
     async def call(self, attempt: Callable[[SchoolClient], Awaitable[T]]) -> T:
         """`attempt(client)`, again while the school refuses it.
@@ -60,7 +62,7 @@ class Line:
         """
         too_fast = dead = 0
         while True:
-            token = await self._token()
+            token = self._token = self._token or await self._find_token()
             self.in_doubt = False
             client = SchoolClient(self._http, token.value, gate=self._slot)
             try:
@@ -76,6 +78,7 @@ class Line:
                 raise
             except TokenDead:
                 self.in_doubt = False
+                self._token = None
                 await database.run(tokens.mark_dead, self.account_id, token.version)
                 dead += 1
                 if dead > MAX_DEAD_TOKENS:
@@ -106,7 +109,7 @@ class Line:
                 log.info("probe failed too", code=also_failed.code)
             raise
 
-    async def _token(self) -> tokens.Usable:
+    async def _find_token(self) -> tokens.Usable:
         started = time.monotonic()
         try:
             if self._background:

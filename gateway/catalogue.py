@@ -58,11 +58,6 @@ def store(account_id: UUID, models: Sequence[Model]) -> Offer:
     return offer
 
 
-async def current(line: Line) -> Offer:
-    """What was last seen; the first time, the school is asked."""
-    return await database.run(stored, line.account_id) or await refresh(line)
-
-
 def accounts_due() -> list[UUID]:
     """Accounts with a token whose catalogue is older than an hour, or missing."""
     tokens = UpstreamToken.objects.filter(dead_at=None, account__paused_at=None)

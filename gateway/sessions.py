@@ -43,9 +43,9 @@ KEEP_ALIVE_FIELDS = {"temperature": 1, "maxToken": 0, "presencePenalty": 0, "fre
 @asynccontextmanager
 async def opened(line: Line, fields: dict[str, Any]) -> AsyncIterator[int]:
     """The school's id of a session made with `fields` (no name), handed to cleanup when the block is left."""
-    row = await database.run(_begin, line.account_id)
+    row, name = await database.run(_begin, line.account_id)
     with leases.held(row):
-        session = await _create(line, row, fields)
+        session = await _create(line, row, {"name": name, **fields})
         try:
             await database.run(_note_school_id, row.pk, session.id)
             yield session.id
@@ -54,13 +54,12 @@ async def opened(line: Line, fields: dict[str, Any]) -> AsyncIterator[int]:
 
 
 async def _create(line: Line, row: UpstreamSession, fields: dict[str, Any]) -> Session:
-    named = {"name": await database.run(mark, row.pk), **fields}
     try:
         try:
-            return await line.call(lambda client: client.save_session(named))
+            return await line.call(lambda client: client.save_session(fields))
         except TooManySessions:
             await _make_room(line, keep=row.pk)
-            return await line.call(lambda client: client.save_session(named))
+            return await line.call(lambda client: client.save_session(fields))
     except BaseException:
         # Also where the client left. In doubt, the sweep looks for the name once the creation is surely over.
         await database.run(_leave_to_sweep if line.in_doubt else _forget, row.pk)
@@ -124,9 +123,9 @@ async def keep_alive(line: Line, model: str) -> None:
                 raise
     if row is not None:
         await database.run(_retire_keep_alives, line.account_id)
-    row = await database.run(_begin, line.account_id, keep_alive=True)
-    session = await _create(line, row, {**KEEP_ALIVE_FIELDS, "model": model})
-    await database.run(_note_keep_alive, row.pk, session)
+    made, name = await database.run(_begin, line.account_id, keep_alive=True)
+    session = await _create(line, made, {"name": name, **KEEP_ALIVE_FIELDS, "model": model})
+    await database.run(_note_keep_alive, made.pk, session)
 
 
 async def delete_all(line: Line) -> bool:
@@ -166,8 +165,10 @@ async def _delete(line: Line, rows: list[UpstreamSession]) -> int:
 # Rows. Whatever is claimed comes due again by itself, should the claimant die.
 
 
-def _begin(account_id: UUID, *, keep_alive: bool = False) -> UpstreamSession:
-    return UpstreamSession.objects.create(account_id=account_id, keep_alive=keep_alive, lease_until=leases.lease_end())
+def _begin(account_id: UUID, *, keep_alive: bool = False) -> tuple[UpstreamSession, str]:
+    """The row of a session that is about to be made, and the session's name."""
+    row = UpstreamSession.objects.create(account_id=account_id, keep_alive=keep_alive, lease_until=leases.lease_end())
+    return row, mark(row.pk)
 
 
 def _note_school_id(key: UUID, school_id: int) -> None:

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from django.utils import timezone
 
+from accounts.models import Account
 from gateway import database, leases
 from gateway.calls import Waits
 from gateway.errors import ClientLeft, GatewayError, ShuttingDown
@@ -31,7 +31,7 @@ class Caller:
 
     member_id: int
     key_id: int
-    account_id: UUID
+    account: Account | None
 
 
 @dataclass
@@ -86,9 +86,8 @@ def estimate_tokens(text: str) -> int:
 
 
 @asynccontextmanager
-async def recorded(usage: Usage, caller: Caller) -> AsyncIterator[None]:
-    """Open the record, and close it by the way the block is left."""
-    row = await database.run(_open, usage, caller)
+async def recorded(usage: Usage, row: UsageRecord) -> AsyncIterator[None]:
+    """Close the record by the way the block is left."""
     status: UsageStatus = UsageStatus.CANCELLED
     http_status: int | None = None
     code: str | None = ""
@@ -119,11 +118,12 @@ def close_lost() -> int:
     return lost.update(status=UsageStatus.LOST)
 
 
-def _open(usage: Usage, caller: Caller) -> UsageRecord:
+def record_open(usage: Usage, caller: Caller) -> UsageRecord:
+    """The request's row, before anything else is done for it."""
     return UsageRecord.objects.create(
         member_id=caller.member_id,
         api_key_id=caller.key_id,
-        account_id=caller.account_id,
+        account=caller.account,
         request_id=usage.request_id,
         endpoint=usage.endpoint,
         model=usage.model[:120],

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from uuid import UUID
+
 from accounts.keys import key_find, key_note_use
-from accounts.models import Account
-from gateway import database
 from gateway.errors import AccountBlocked, InvalidApiKey
 from gateway.usage import Caller
 
 
-async def authenticate(headers: dict[str, str]) -> Caller:
-    """The caller of a live key. Raises `InvalidApiKey` (never echoing the key) or `AccountBlocked`."""
+def key_of(headers: Mapping[str, str]) -> str:
+    """The text of the request's key. Raises `InvalidApiKey`."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise InvalidApiKey("No API key: send the header 'Authorization: Bearer xg-…' with your personal key.")
-    return await database.run(_caller, key.strip())
+    return key.strip()
 
 
-def _caller(text: str) -> Caller:
+def caller_of(text: str) -> Caller:
+    """The caller of a live key. Raises `InvalidApiKey`, never echoing the key."""
     key = key_find(text)
     if key is None or not key.member.is_active:
         raise InvalidApiKey("This API key is not known here. Copy it again, or ask the gateway's admin for a new one.")
@@ -25,7 +27,13 @@ def _caller(text: str) -> Caller:
         raise InvalidApiKey("This API key was revoked. Use another one, or ask the gateway's admin for a new one.")
     if not key.is_live:
         raise InvalidApiKey("This API key has expired. Ask the gateway's admin for a new one.")
-    account = Account.objects.filter(member_id=key.member_id).only("id", "paused_at").first()
+    key_note_use(key=key)
+    return Caller(member_id=key.member_id, key_id=key.pk, account=getattr(key.member, "account", None))
+
+
+def account_of(caller: Caller) -> UUID:
+    """The account that the caller's requests go to. Raises `AccountBlocked` where none may be used."""
+    account = caller.account
     if account is None:
         raise AccountBlocked(
             "No XJTLU account is set up for you. Ask the gateway's admin to add it.", code="no_account"
@@ -34,5 +42,4 @@ def _caller(text: str) -> Caller:
         raise AccountBlocked(
             "Your XJTLU account is paused here. Ask the gateway's admin to resume it.", code="account_paused"
         )
-    key_note_use(key=key)
-    return Caller(member_id=key.member_id, key_id=key.pk, account_id=account.pk)
+    return account.pk

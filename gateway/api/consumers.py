@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from django.db import DatabaseError, connection
 
 from gateway import catalogue, database
 from gateway.answer import Delta
-from gateway.api.auth import authenticate
+from gateway.api.auth import account_of, caller_of, key_of
 from gateway.api.requests import ChatRequest, Parsed, parse, to_prompt
 from gateway.api.responses import ChunkWriter, completion
 from gateway.api.service import member_line
@@ -16,9 +18,10 @@ from gateway.api.streaming import Consumer, Exchange
 from gateway.calls import Line
 from gateway.catalogue import Offer
 from gateway.chat import Outcome, Prompt, chat
-from gateway.errors import GatewayError, ModelNotFound, UnknownRoute
+from gateway.errors import GatewayError, ModelNotFound, SchoolError, UnknownRoute
+from gateway.models import UsageRecord
 from gateway.school.catalog import Model
-from gateway.usage import Caller, Usage, recorded
+from gateway.usage import Caller, Usage, record_open, recorded
 
 
 class ChatCompletions(Consumer):
@@ -27,19 +30,17 @@ class ChatCompletions(Consumer):
     methods = ("POST",)
 
     async def respond(self, exchange: Exchange, body: bytes) -> None:
-        caller = await authenticate(exchange.headers)
-        usage = _usage(exchange, "chat/completions")
-        async with recorded(usage, caller):
+        async with _admitted(exchange, "chat/completions") as (usage, line, offer):
             request, ignored = parse(body)
             usage.model, usage.stream = request.model, bool(request.stream)
-            line = _line(caller, usage)
-            if request.stream:
-                async with exchange.kept_alive():
-                    parsed = await _prepared(exchange, line, request, ignored)
-                    await self._stream(exchange, parsed, line, usage)
-            else:
-                parsed = await _prepared(exchange, line, request, ignored)
-                await self._collect(exchange, parsed, line, usage)
+            async with _unknown_model_named(line, offer, request):
+                if request.stream:
+                    async with exchange.kept_alive():
+                        parsed = await _prepared(exchange, line, offer, request, ignored)
+                        await self._stream(exchange, parsed, line, usage)
+                else:
+                    parsed = await _prepared(exchange, line, offer, request, ignored)
+                    await self._collect(exchange, parsed, line, usage)
 
     async def _stream(self, exchange: Exchange, parsed: Parsed, line: Line, usage: Usage) -> None:
         writer = ChunkWriter(model=parsed.request.model, include_usage=parsed.request.include_usage)
@@ -65,10 +66,8 @@ class Models(Consumer):
     """`GET /v1/models`: from the stored catalogue, also when the school is down."""
 
     async def respond(self, exchange: Exchange, body: bytes) -> None:
-        caller = await authenticate(exchange.headers)
-        usage = _usage(exchange, "models")
-        async with recorded(usage, caller):
-            offer = await catalogue.current(_line(caller, usage))
+        async with _admitted(exchange, "models") as (_, line, stored):
+            offer = stored or await catalogue.refresh(line)
             await exchange.answer({"object": "list", "data": [_model_body(model, offer) for model in offer.models]})
 
 
@@ -76,10 +75,8 @@ class OneModel(Consumer):
     """`GET /v1/models/{id}`"""
 
     async def respond(self, exchange: Exchange, body: bytes) -> None:
-        caller = await authenticate(exchange.headers)
-        usage = _usage(exchange, "models")
-        async with recorded(usage, caller):
-            offer = await catalogue.current(_line(caller, usage))
+        async with _admitted(exchange, "models") as (_, line, stored):
+            offer = stored or await catalogue.refresh(line)
             model = offer.find(self.route["id"])
             if model is None:
                 raise ModelNotFound("This model is not offered to your account. GET /v1/models lists those that are.")
@@ -109,9 +106,27 @@ class NoRoute(Consumer):
         )
 
 
-async def _prepared(exchange: Exchange, line: Line, request: ChatRequest, ignored: tuple[str, ...]) -> Parsed:
+@asynccontextmanager
+async def _admitted(exchange: Exchange, endpoint: str) -> AsyncIterator[tuple[Usage, Line, Offer | None]]:
+    """The request of a live key, on record; its way to the school, and what the school offers as far as is known."""
+    usage = _usage(exchange, endpoint)
+    caller, row, offer = await database.run(_admit, key_of(exchange.headers), usage)
+    async with recorded(usage, row):
+        line = member_line(account_of(caller))
+        usage.waits = line.waits
+        yield usage, line, offer
+
+
+def _admit(key: str, usage: Usage) -> tuple[Caller, UsageRecord, Offer | None]:
+    """All that a request asks of the database before the school is asked: together, because each way there costs."""
+    caller = caller_of(key)
+    return caller, record_open(usage, caller), catalogue.stored(caller.account.pk) if caller.account else None
+
+
+async def _prepared(
+    exchange: Exchange, line: Line, offer: Offer | None, request: ChatRequest, ignored: tuple[str, ...]
+) -> Parsed:
     """The request as a prompt. A model that a stale catalogue does not know is looked up again first."""
-    offer = await database.run(catalogue.stored, line.account_id)
     try:
         parsed = to_prompt(request, ignored, _by_id(offer))
     except ModelNotFound:
@@ -123,14 +138,20 @@ async def _prepared(exchange: Exchange, line: Line, request: ChatRequest, ignore
     return parsed
 
 
+@asynccontextmanager
+async def _unknown_model_named(line: Line, offer: Offer | None, request: ChatRequest) -> AsyncIterator[None]:
+    """Before the first list of models has come, only the school can refuse an unknown one: with no known code."""
+    try:
+        yield
+    except SchoolError as error:
+        if offer is None and error.code == SchoolError.code:
+            with suppress(SchoolError):
+                to_prompt(request, (), _by_id(await catalogue.refresh(line)))
+        raise
+
+
 def _by_id(offer: Offer | None) -> dict[str, Model] | None:
     return {model.id: model for model in offer.models} if offer else None
-
-
-def _line(caller: Caller, usage: Usage) -> Line:
-    line = member_line(caller.account_id)
-    usage.waits = line.waits
-    return line
 
 
 def _opening(writer: ChunkWriter, usage: Usage) -> bytes:

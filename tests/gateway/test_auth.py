@@ -56,6 +56,7 @@ def test_a_member_without_an_account_is_403(gateway: httpx.Client) -> None:
     _, key = key_issue(member=Member.objects.create(username="nobody"))
     response = gateway.post(CHAT, json=body(), headers={"authorization": f"Bearer {key}"})
     assert refused(response) == (403, "no_account")
+    assert UsageRecord.objects.get().error_code == "no_account"
 
 
 def test_a_paused_account_is_403_until_it_is_resumed(client: httpx.Client, account: Account, school: School) -> None:

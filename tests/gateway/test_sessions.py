@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import Account
 from gateway import sessions, tasks
 from gateway.models import Installation, Lane, UpstreamSession
-from tests.conftest import body
+from tests.conftest import body, until
 from tests.school import MODEL, School
 
 CHAT = "/v1/chat/completions"
@@ -149,10 +149,16 @@ def idle(account: Account, offered: list[str]) -> Account:
     return account
 
 
+def rest_again() -> None:
+    """An hour goes by after the call that was made just now."""
+    until(Lane.objects.filter(sent_at__gt=1).exists, "the call's time")
+    Lane.objects.update(sent_at=1)
+
+
 def test_an_idle_account_is_kept_alive_by_one_session_that_is_updated(school: School, idle: Account) -> None:
     tasks.keep_alive(str(idle.pk))
     first = school.sessions()
-    Lane.objects.update(sent_at=1)
+    rest_again()
     tasks.keep_alive(str(idle.pk))
     assert [session["id"] for session in school.sessions()] == [session["id"] for session in first]
     assert school.calls() == ["saveSession", "saveSession"]
@@ -169,7 +175,7 @@ def test_the_keep_alive_session_is_not_cleaned_up(school: School, idle: Account)
 def test_a_keep_alive_session_that_the_member_deleted_is_made_anew(school: School, idle: Account) -> None:
     tasks.keep_alive(str(idle.pk))
     UpstreamSession.objects.update(school_id=987654)
-    Lane.objects.update(sent_at=1)
+    rest_again()
     tasks.keep_alive(str(idle.pk))
     assert UpstreamSession.objects.get(keep_alive=True).school_id != 987654
     assert len(school.sessions()) == 2
@@ -192,7 +198,7 @@ def test_the_keep_alive_session_gives_way_at_the_cap(client: httpx.Client, schoo
 def test_every_call_took_a_slot_of_its_account(client: httpx.Client, school: School, idle: Account) -> None:
     """Chat, keep-alive, catalogue, cleanup: the school saw no two of them too close together."""
     client.post(CHAT, json=body())
-    Lane.objects.update(sent_at=1)
+    rest_again()
     tasks.keep_alive(str(idle.pk))
     tasks.refresh_catalogue(str(idle.pk))
     school.settings(delete_grace_seconds=0)

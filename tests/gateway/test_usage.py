@@ -80,6 +80,7 @@ def test_neither_prompt_nor_answer_is_in_a_record_or_a_log(client: httpx.Client,
 
 def test_a_record_whose_process_died_is_closed(client: httpx.Client) -> None:
     client.get("/v1/models")
+    assert record().status == "done"
     UsageRecord.objects.update(status="open", lease_until=timezone.now() - timedelta(seconds=1))
     tasks.close_lost_usage()
     assert UsageRecord.objects.get().status == "lost"
