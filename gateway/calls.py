@@ -7,7 +7,7 @@ the interval has grown, or with the token of a new login. Anything else goes to 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -86,13 +86,13 @@ class Line:
 
     @asynccontextmanager
     async def completions(
-        self, *, session_id: int, text: str, online: bool, thinking: str | None
+        self, *, session_id: int, text: str, files: Sequence[str], online: bool, thinking: str | None
     ) -> AsyncIterator[CompletionStream]:
         """The stream of one prompt that the school has accepted."""
         async with AsyncExitStack() as stack:
             yield await self.call(
                 lambda client: stack.enter_async_context(
-                    client.completions(session_id=session_id, text=text, online=online, thinking=thinking)
+                    client.completions(session_id=session_id, text=text, files=files, online=online, thinking=thinking)
                 )
             )
 

@@ -6,8 +6,8 @@ that is not streamed is the same story with another `emit`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,13 +56,21 @@ class Outcome:
     completion_tokens: int | None
 
 
-async def chat(prompt: Prompt, *, line: Line, emit: Emit) -> Outcome:
-    """Ask the school and emit the answer as it comes. Raises `GatewayError`s; whatever was emitted stays emitted."""
-    answer = Answer(stop=prompt.stop, max_tokens=prompt.max_tokens)
-    async with sessions.opened(line, prompt.session_fields()) as session_id:
+class Chat:
+    """An upstream session in which prompts are asked. The school adds no earlier turns: each prompt is the whole context."""
+
+    def __init__(self, prompt: Prompt, line: Line, session_id: int) -> None:
+        self._prompt = prompt
+        self._line = line
+        self._session_id = session_id
+
+    async def ask(self, text: str, emit: Emit, *, files: Sequence[str] = ()) -> Outcome:
+        """Ask and emit the answer as it comes. Raises `GatewayError`s; whatever was emitted stays emitted."""
+        prompt = self._prompt
+        answer = Answer(stop=prompt.stop, max_tokens=prompt.max_tokens)
         with suppress(AnswerEmpty):
-            async with line.completions(
-                session_id=session_id, text=prompt.text, online=prompt.online, thinking=prompt.thinking
+            async with self._line.completions(
+                session_id=self._session_id, text=text, files=files, online=prompt.online, thinking=prompt.thinking
             ) as stream:
                 async for events in stream:
                     if deltas := answer.feed(events):
@@ -72,11 +80,18 @@ async def chat(prompt: Prompt, *, line: Line, emit: Emit) -> Outcome:
         deltas, finish_reason = answer.finish()
         if deltas:
             await emit(deltas)
-    counted = answer.summary
-    return Outcome(
-        finish_reason=finish_reason,
-        text=answer.text,
-        reasoning=answer.reasoning,
-        prompt_tokens=counted.prompt_tokens if counted else None,
-        completion_tokens=counted.completion_tokens if counted else None,
-    )
+        counted = answer.summary
+        return Outcome(
+            finish_reason=finish_reason,
+            text=answer.text,
+            reasoning=answer.reasoning,
+            prompt_tokens=counted.prompt_tokens if counted else None,
+            completion_tokens=counted.completion_tokens if counted else None,
+        )
+
+
+@asynccontextmanager
+async def opened(prompt: Prompt, *, line: Line) -> AsyncIterator[Chat]:
+    """A chat with the prompt's model and sampling; its session is handed to cleanup when the block is left."""
+    async with sessions.opened(line, prompt.session_fields()) as session_id:
+        yield Chat(prompt, line, session_id)

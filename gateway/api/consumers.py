@@ -17,7 +17,7 @@ from gateway.api.service import member_line
 from gateway.api.streaming import Consumer, Exchange
 from gateway.calls import Line
 from gateway.catalogue import Offer
-from gateway.chat import Outcome, Prompt, chat
+from gateway.chat import Outcome, Prompt, opened
 from gateway.errors import GatewayError, ModelNotFound, SchoolError, UnknownRoute
 from gateway.models import UsageRecord
 from gateway.school.catalog import Model
@@ -48,7 +48,8 @@ class ChatCompletions(Consumer):
         async def emit(deltas: list[Delta]) -> None:
             await exchange.stream(_opening(writer, usage) + writer.deltas(deltas))
 
-        outcome = await chat(parsed.prompt, line=line, emit=emit)
+        async with opened(parsed.prompt, line=line) as chat:
+            outcome = await chat.ask(parsed.prompt.text, emit)
         _count(usage, parsed.prompt, outcome)
         await exchange.stream(_opening(writer, usage) + writer.last(outcome.finish_reason, usage))
         await exchange.end_stream()
@@ -57,7 +58,8 @@ class ChatCompletions(Consumer):
         async def emit(deltas: list[Delta]) -> None:
             usage.first_token()
 
-        outcome = await chat(parsed.prompt, line=line, emit=emit)
+        async with opened(parsed.prompt, line=line) as chat:
+            outcome = await chat.ask(parsed.prompt.text, emit)
         _count(usage, parsed.prompt, outcome)
         await exchange.answer(completion(model=parsed.request.model, outcome=outcome, usage=usage))
 
