@@ -57,7 +57,7 @@ class Outcome:
 
 
 class Chat:
-    """An upstream session in which prompts are asked. The school adds no earlier turns: each prompt is the whole context."""
+    """An upstream session in which prompts are asked. Each is the whole context: the school adds no earlier turns."""
 
     def __init__(self, prompt: Prompt, line: Line, session_id: int) -> None:
         self._prompt = prompt

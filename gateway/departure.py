@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Account, ApiKey, Member
 from gateway.models import UpstreamSession
+from tokens.logins import is_logging_in, pictures_erase
 
 log = structlog.get_logger(__name__)
 
@@ -31,10 +32,15 @@ def has_sessions(account: Account) -> bool:
 
 
 def finish(*, member: Member, cleaned: bool) -> None:
-    """Erase the member once its sessions are gone, or after an hour of trying."""
+    """Erase the member once its sessions are gone, or after an hour of trying; never in the middle of a login."""
+    account = Account.objects.filter(member=member).first()
+    if account is not None and is_logging_in(account=account):
+        return
     overdue = member.leaving_at is not None and timezone.now() - member.leaving_at > PATIENCE
     if not cleaned and not overdue:
         return
     if not cleaned:
         log.warning("a member was erased while sessions may be left at the school", member=member.pk)
+    if account is not None:
+        pictures_erase(account=account)
     member.delete()

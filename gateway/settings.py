@@ -46,6 +46,14 @@ def secret(name: str) -> str:
         raise ImproperlyConfigured(f"{name}_FILE: cannot read {path}: {reason}.") from None
 
 
+def existing(name: str) -> str:
+    """The path of a file; "" where the variable is not set. A wrong path must not lead to new keys beside the old."""
+    path = text(name)
+    if path and not os.access(path, os.R_OK):
+        raise ImproperlyConfigured(f"{name}: cannot read {path}.")
+    return path
+
+
 def whole(name: str, default: int, *, least: int, most: int) -> int:
     """A whole number between `least` and `most`."""
     try:
@@ -135,7 +143,7 @@ GATEWAY_PORT = whole("GATEWAY_PORT", 8000, least=0, most=65_535)
 
 SECRET_KEY = secret("GATEWAY_SECRET_KEY") or keyfile.read_or_create(DATA_DIR / "secret_key", get_random_secret_key)
 ENCRYPTION_KEYS = text("GATEWAY_ENCRYPTION_KEYS")
-ENCRYPTION_KEYS_FILE = text("GATEWAY_ENCRYPTION_KEYS_FILE", str(DATA_DIR / "encryption_keys"))
+ENCRYPTION_KEYS_FILE = existing("GATEWAY_ENCRYPTION_KEYS_FILE") or str(DATA_DIR / "encryption_keys")
 
 # The school
 
@@ -246,7 +254,10 @@ def database() -> dict[str, Any]:
     """SQLite in the data directory, or what DATABASE_URL names (PostgreSQL with a pool)."""
     url = secret("DATABASE_URL")
     address("DATABASE_URL", url, "postgres", "postgresql", "sqlite")
-    config: dict[str, Any] = environ.Env.db_url_config(url or f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}")
+    try:
+        config: dict[str, Any] = environ.Env.db_url_config(url or f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}")
+    except ValueError:
+        raise ImproperlyConfigured("DATABASE_URL is not an address.") from None
     if config["ENGINE"].endswith("sqlite3"):
         config["OPTIONS"] = SQLITE_OPTIONS
     else:

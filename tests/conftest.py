@@ -17,8 +17,8 @@ from accounts.services import member_add
 from gateway import catalogue
 from gateway.school.catalog import Model
 from tests.processes import Process, running
-from tests.settings import TEST_INTERVAL_SECONDS
 from tests.school import MODEL, PASSWORD, USERNAME, School
+from tests.settings import TEST_INTERVAL_SECONDS
 from tokens.services import token_import
 
 CONDITION_SECONDS = 30

@@ -1,11 +1,15 @@
 """Settings of a test process: a data directory of its own, cheap password hashes, a short interval."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 # Before the project's settings are read. The servers that a test starts inherit all of it.
-os.environ.setdefault("GATEWAY_DATA_DIR", tempfile.mkdtemp(prefix="gateway-test-"))
+if "GATEWAY_DATA_DIR" not in os.environ:
+    os.environ["GATEWAY_DATA_DIR"] = tempfile.mkdtemp(prefix="gateway-test-")
+    atexit.register(shutil.rmtree, os.environ["GATEWAY_DATA_DIR"], ignore_errors=True)
 os.environ.setdefault("XIPU_CALL_INTERVAL_SECONDS", "0.2")
 os.environ.setdefault("GATEWAY_LOG_LEVEL", "WARNING")
 if redis := os.environ.get("REDIS_URL"):

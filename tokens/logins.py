@@ -65,7 +65,7 @@ def login_ask(*, account: Account, trigger: Trigger) -> LoginAttempt:
 def login_send(*, attempt_id: UUID) -> None:
     """Hand an attempt to the workers. Should the broker lose it, `logins_resend` sends it again."""
     LoginAttempt.objects.filter(pk=attempt_id).update(sent_at=timezone.now())
-    current_app.send_task("tokens.log_in", args=[str(attempt_id)], queue="logins")
+    current_app.send_task("tokens.log_in", args=[str(attempt_id)], queue="logins", expires=60)
 
 
 def logins_resend() -> None:

@@ -26,7 +26,7 @@ Story = Callable[..., Capture]
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The attempts that were handed to the broker."""
     ids: list[str] = []
-    monkeypatch.setattr("celery.current_app.send_task", lambda name, args, queue: ids.append(args[0]))
+    monkeypatch.setattr("celery.current_app.send_task", lambda name, args, **_: ids.append(args[0]))
     return ids
 
 
