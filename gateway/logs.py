@@ -49,7 +49,8 @@ def configure(config: dict[str, Any]) -> None:
             "root": {"handlers": ["stderr"], "level": config["level"]},
             # These print addresses, headers or typed keys when they talk much.
             "loggers": {
-                name: {"level": "WARNING"} for name in ("httpx", "httpcore", "selenium", "urllib3", "asyncio", "kombu")
+                name: {"level": "WARNING"}
+                for name in ("httpx", "httpcore", "selenium", "urllib3", "asyncio", "kombu", "PIL")
             },
         }
     )

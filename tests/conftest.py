@@ -21,7 +21,7 @@ from tests.school import MODEL, PASSWORD, USERNAME, School
 from tests.settings import TEST_INTERVAL_SECONDS
 from tokens.services import token_import
 
-CONDITION_SECONDS = 30
+CONDITION_SECONDS = 60
 
 
 def until(condition: Callable[[], object], what: str = "the condition") -> None:

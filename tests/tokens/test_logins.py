@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -289,12 +289,12 @@ def test_asking_for_a_login_of_a_paused_account_changes_nothing(account: Account
 
 
 @pytest.fixture
-def near_its_end(account: Account, story: Callable[[Story], None]) -> Iterator[Account]:
+def near_its_end(account: Account, story: Callable[[Story], None]) -> Account:
     story(ends(None))
     run(account)
     UpstreamToken.objects.update(refresh_at=timezone.now())
     account.refresh_from_db()
-    yield account
+    return account
 
 
 def test_a_token_near_its_end_is_refreshed(near_its_end: Account) -> None:
