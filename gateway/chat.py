@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway import sessions
 from gateway.answer import Answer, Delta
+from gateway.attachments.images import ImageSource, load_all, upload_all
 from gateway.calls import Line
 from gateway.errors import AnswerEmpty
 
@@ -32,6 +33,7 @@ class Prompt:
     stop: tuple[str, ...] = ()
     online: bool = False
     thinking: str | None = None
+    images: tuple[ImageSource, ...] = field(default=(), repr=False)
 
     def session_fields(self) -> dict[str, Any]:
         """`maxToken` 0 = no limit; `contextCount` 0 = the school adds no earlier turns of its own (protocol page)."""
@@ -59,18 +61,23 @@ class Outcome:
 class Chat:
     """An upstream session in which prompts are asked. Each is the whole context: the school adds no earlier turns."""
 
-    def __init__(self, prompt: Prompt, line: Line, session_id: int) -> None:
+    def __init__(self, prompt: Prompt, line: Line, session_id: int, files: Sequence[str]) -> None:
         self._prompt = prompt
         self._line = line
         self._session_id = session_id
+        self._files = files
 
-    async def ask(self, text: str, emit: Emit, *, files: Sequence[str] = ()) -> Outcome:
+    async def ask(self, text: str, emit: Emit) -> Outcome:
         """Ask and emit the answer as it comes. Raises `GatewayError`s; whatever was emitted stays emitted."""
         prompt = self._prompt
         answer = Answer(stop=prompt.stop, max_tokens=prompt.max_tokens)
         with suppress(AnswerEmpty):
             async with self._line.completions(
-                session_id=self._session_id, text=text, files=files, online=prompt.online, thinking=prompt.thinking
+                session_id=self._session_id,
+                text=text,
+                files=self._files,
+                online=prompt.online,
+                thinking=prompt.thinking,
             ) as stream:
                 async for events in stream:
                     if deltas := answer.feed(events):
@@ -92,6 +99,7 @@ class Chat:
 
 @asynccontextmanager
 async def opened(prompt: Prompt, *, line: Line) -> AsyncIterator[Chat]:
-    """A chat with the prompt's model and sampling; its session is handed to cleanup when the block is left."""
+    """A chat with the prompt's model, sampling and images; its session is handed to cleanup when the block is left."""
+    files = await upload_all(line, await load_all(prompt.images))
     async with sessions.opened(line, prompt.session_fields()) as session_id:
-        yield Chat(prompt, line, session_id)
+        yield Chat(prompt, line, session_id, files)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.api.parts import ContentReader
 from gateway.chat import Prompt
 from gateway.errors import InvalidRequest, ModelNotFound
 from gateway.school.catalog import Model
@@ -20,7 +21,6 @@ from gateway.school.prompt import LABELS, Message, flatten
 ONLINE_SUFFIX = ":online"
 # OpenAI's efforts, on the school's four (protocol page).
 THINKING = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "high"}
-TEXT_PARTS = {"text", "input_text", "output_text"}
 MAX_STOPS = 16
 
 
@@ -108,9 +108,18 @@ def to_prompt(request: ChatRequest, ignored: tuple[str, ...], models: Mapping[st
     if thinking and model is not None and not model.thinking:
         thinking = None
         more_ignored.append("reasoning_effort")
+    reader = ContentReader()
+    text = flatten([_message(turn, f"messages[{at}]", reader) for at, turn in enumerate(request.messages)])
+    if reader.images and model is not None and not model.multimodal:
+        raise InvalidRequest(
+            f"The model '{name}' does not see images. GET /v1/models tells which do (capabilities.vision).",
+            param=reader.images[0].param,
+            code="images_not_supported",
+        )
     prompt = Prompt(
         model=name,
-        text=flatten([_message(turn, f"messages[{at}]") for at, turn in enumerate(request.messages)]),
+        text=text,
+        images=tuple(reader.images),
         temperature=1.0 if request.temperature is None else request.temperature,
         max_tokens=request.max_completion_tokens or request.max_tokens,
         presence_penalty=request.presence_penalty or 0.0,
@@ -168,32 +177,14 @@ def _stops(stop: str | list[str] | None) -> tuple[str, ...]:
     return tuple(filter(None, stops))
 
 
-def _message(turn: Turn, place: str) -> Message:
+def _message(turn: Turn, place: str, reader: ContentReader) -> Message:
     if turn.role not in LABELS:
         raise InvalidRequest(f"'{place}.role' must be one of {', '.join(LABELS)}.", param=f"{place}.role")
-    text = _text(turn.content, f"{place}.content")
+    text = "" if turn.content is None else reader.read(turn.content, f"{place}.content")
     if turn.tool_calls:
         calls = msgspec.json.encode([call.get("function") for call in turn.tool_calls]).decode()
         text = f"{text}\nCalled tools: {calls}".strip()
     return Message(turn.role, text, turn.name or "")
-
-
-def _text(content: str | list[dict[str, Any]] | None, place: str) -> str:
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    return "\n".join(_part(part, f"{place}[{at}]") for at, part in enumerate(content))
-
-
-def _part(part: dict[str, Any], place: str) -> str:
-    kind = part.get("type")
-    text = part.get("refusal" if kind == "refusal" else "text")
-    if kind not in TEXT_PARTS and kind != "refusal":
-        raise InvalidRequest(f"'{place}' is of a type that is not supported; send text parts.", param=place)
-    if not isinstance(text, str):
-        raise InvalidRequest(f"'{place}.text' must be a string.", param=f"{place}.text")
-    return text
 
 
 PATH = re.compile(r" - at `(key in )?\$(?P<path>[^`]*)`$")
