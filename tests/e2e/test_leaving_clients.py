@@ -1,0 +1,41 @@
+"""Clients that go away: nothing goes on for them."""
+
+from __future__ import annotations
+
+import openai
+import pytest
+
+from tests.e2e import rows
+from tests.e2e.stack import BusySchool, Person, Stack, eventually
+from tests.e2e.test_drain import held_stream
+
+
+@pytest.fixture
+def left(member: Person) -> Person:
+    """A member whose client has gone in the middle of a stream."""
+    with member.client() as client:
+        held_stream(client).close()
+    return member
+
+
+def test_the_stream_from_the_school_is_closed(left: Person, school: BusySchool) -> None:
+    school.until(user=left.username, ended="client_left")
+
+
+def test_the_record_says_cancelled(left: Person) -> None:
+    eventually(lambda: left.usage[0]["status"] == "cancelled", "the record's end")
+
+
+def test_the_session_is_deleted(left: Person) -> None:
+    left.sessions_are_gone()
+
+
+def test_a_client_that_leaves_while_it_waits_for_its_slot_wastes_none(stack: Stack, member: Person) -> None:
+    stack.desk(rows.take_lane, member.name, 14)
+    with pytest.raises(openai.APITimeoutError):
+        member.ask("never mind", timeout=0.5)
+    eventually(lambda: member.usage[0]["status"] == "cancelled", "the record's end")
+    stack.desk(rows.free_lane, member.name)
+    assert member.ask("[[sim text=fine]]") == "fine"
+    assert member.all_calls()[:2] == ["saveSession", "completions"]
+    assert len(member.at_school["completions"]) == 1
