@@ -310,7 +310,18 @@ class ApiKeyAdmin(AddsByForm[ApiKey], ButtonsAdmin[ApiKey]):
     list_select_related = ("member",)
     search_fields = ("prefix", "name", "member__username")
     actions = ("revoke",)
-    fields = ("member_link", "shown_prefix", "name", "expires_at", "state", "made_at", "used_at", "ended_at")
+    fields = (
+        "member_link",
+        "shown_prefix",
+        "name",
+        "expires_at",
+        "web_search",
+        "fold_reasoning",
+        "state",
+        "made_at",
+        "used_at",
+        "ended_at",
+    )
     readonly_fields = ("member_link", "shown_prefix", "state", "made_at", "used_at", "ended_at")
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:

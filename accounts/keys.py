@@ -25,6 +25,8 @@ READ_BY_A_REQUEST = (
     "expires_at",
     "revoked_at",
     "last_used_at",
+    "web_search",
+    "fold_reasoning",
     "member__is_active",
     "member__account__paused_at",
 )

@@ -74,6 +74,14 @@ class ApiKey(models.Model):
     prefix = models.CharField(_("prefix"), max_length=16, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    web_search = models.BooleanField(
+        _("web search"), default=False, help_text=_("Search the web in every chat with a model that can.")
+    )
+    fold_reasoning = models.BooleanField(
+        _("fold reasoning"),
+        default=False,
+        help_text=_("Give reasoning inside <think> tags, for clients that do not know the field reasoning_content."),
+    )
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)

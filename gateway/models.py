@@ -120,6 +120,8 @@ class UsageRecord(models.Model):
     token_source = models.CharField(
         _("token counts"), max_length=10, choices=TokenSource.choices, default=TokenSource.NONE, blank=True
     )
+    # Further turns by which a broken tool call, or JSON that did not fit, was asked for again.
+    repairs = models.PositiveSmallIntegerField(_("repair turns"), default=0)
     user_agent = models.CharField(_("client"), max_length=200, default="", blank=True)
     retry_count = models.PositiveSmallIntegerField(_("client's retry"), default=0)
     lease_until = models.DateTimeField(default=timezone.now, editable=False)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import Account
 from gateway import database, leases
+from gateway.callers import Caller
 from gateway.calls import Waits
 from gateway.errors import ClientLeft, GatewayError, ShuttingDown
 from gateway.models import TokenSource, UsageRecord, UsageStatus
@@ -26,12 +26,23 @@ CJK_LETTERS_OF_A_TOKEN = 1.5
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Whose request it is."""
+class Turn:
+    """A prompt and its answer (reasoning included), and the school's counts, None where it gave none."""
 
-    member_id: int
-    key_id: int
-    account: Account | None
+    prompt: str = field(repr=False)
+    answer: str = field(repr=False)
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        return self.prompt_tokens is not None and self.completion_tokens is not None
+
+    def tokens(self) -> tuple[int, int]:
+        """Tokens in and out."""
+        if self.prompt_tokens is not None and self.completion_tokens is not None:
+            return self.prompt_tokens, self.completion_tokens
+        return estimate_tokens(self.prompt), estimate_tokens(self.answer)
 
 
 @dataclass
@@ -50,17 +61,19 @@ class Usage:
     token_source: TokenSource = TokenSource.NONE
     started: float = field(default_factory=time.monotonic)
     first_token_at: float | None = None
+    repairs: int = 0
 
     def first_token(self) -> None:
         if self.first_token_at is None:
             self.first_token_at = time.monotonic()
 
-    def count(self, *, prompt: str, answer: str, prompt_tokens: int | None, completion_tokens: int | None) -> None:
-        """The school's counts where it gave both, else an estimate, marked as such."""
-        known = prompt_tokens is not None and completion_tokens is not None
+    def count(self, turns: Sequence[Turn]) -> None:
+        """Sum the turns: the school's counts where it gave all of them, else estimates, marked as such."""
+        known = all(turn.is_counted for turn in turns)
         self.token_source = TokenSource.SCHOOL if known else TokenSource.ESTIMATE
-        self.prompt_tokens = prompt_tokens if known else estimate_tokens(prompt)
-        self.completion_tokens = completion_tokens if known else estimate_tokens(answer)
+        self.prompt_tokens = sum(turn.tokens()[0] for turn in turns)
+        self.completion_tokens = sum(turn.tokens()[1] for turn in turns)
+        self.repairs = len(turns) - 1
 
     def fields(self) -> dict[str, Any]:
         """All of the record that is known only at the end."""
@@ -76,6 +89,7 @@ class Usage:
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "token_source": self.token_source,
+            "repairs": self.repairs,
         }
 
 

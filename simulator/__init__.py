@@ -86,7 +86,7 @@ Faults
 
 Directives
 ----------
-The last `[[sim key=value key="quoted \n value" flag]]` of a prompt steers the answer:
+The last `[[sim key=value key="quoted \n \u003c value" flag]]` of a prompt steers the answer:
 
     text="..."              the answer, else a line that says what was received
     echo                    the whole received prompt as the answer, with the turns that the school added

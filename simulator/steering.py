@@ -11,6 +11,7 @@ from dataclasses import dataclass
 _ITEM = r'[a-z_]+(?:=(?:"(?:[^"\\]|\\.)*"|[^\s"\]]+))?'
 _DIRECTIVE = re.compile(rf"\[\[sim((?:\s+{_ITEM})*)\s*\]\]", re.DOTALL)
 _KEY_VALUE = re.compile(r'([a-z_]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s"\]]+)))?', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -42,7 +43,7 @@ _FLAGS = {"empty", "no_done", "no_summary", "hold", "plain", "echo"}
 
 
 def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), text, flags=re.DOTALL)
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _ESCAPES.get(found[2], found[2]), text)
 
 
 def parse(text: str) -> Directive:

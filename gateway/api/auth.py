@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from accounts.keys import key_find, key_note_use
+from gateway.callers import Caller, Preferences
 from gateway.errors import AccountBlocked, InvalidApiKey
-from gateway.usage import Caller
 
 
 def key_of(headers: Mapping[str, str]) -> str:
@@ -28,7 +28,10 @@ def caller_of(text: str) -> Caller:
     if not key.is_live:
         raise InvalidApiKey("This API key has expired. Ask the gateway's admin for a new one.")
     key_note_use(key=key)
-    return Caller(member_id=key.member_id, key_id=key.pk, account=getattr(key.member, "account", None))
+    preferences = Preferences(web_search=key.web_search, fold_reasoning=key.fold_reasoning)
+    return Caller(
+        member_id=key.member_id, key_id=key.pk, account=getattr(key.member, "account", None), preferences=preferences
+    )
 
 
 def account_of(caller: Caller) -> UUID:

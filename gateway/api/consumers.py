@@ -9,19 +9,21 @@ from typing import Any
 from django.db import DatabaseError, connection
 
 from gateway import catalogue, database
-from gateway.answer import Delta
 from gateway.api.auth import account_of, caller_of, key_of
+from gateway.api.reasoning import ReasoningView
+from gateway.api.replies import Emit, Piece, Reply, Writer
 from gateway.api.requests import ChatRequest, Parsed, parse, to_prompt
 from gateway.api.responses import ChunkWriter, completion
 from gateway.api.service import member_line
 from gateway.api.streaming import Consumer, Exchange
+from gateway.callers import Caller, Preferences
 from gateway.calls import Line
 from gateway.catalogue import Offer
-from gateway.chat import Outcome, Prompt, opened
+from gateway.chat import opened
 from gateway.errors import GatewayError, ModelNotFound, SchoolError, UnknownRoute
 from gateway.models import UsageRecord
 from gateway.school.catalog import Model
-from gateway.usage import Caller, Usage, record_open, recorded
+from gateway.usage import Usage, record_open, recorded
 
 
 class ChatCompletions(Consumer):
@@ -30,45 +32,56 @@ class ChatCompletions(Consumer):
     methods = ("POST",)
 
     async def respond(self, exchange: Exchange, body: bytes) -> None:
-        async with _admitted(exchange, "chat/completions") as (usage, line, offer):
+        async with _admitted(exchange, "chat/completions") as (caller, usage, line, offer):
             request, ignored = parse(body)
             usage.model, usage.stream = request.model, bool(request.stream)
             async with _unknown_model_named(line, offer, request):
                 if request.stream:
                     async with exchange.kept_alive():
-                        parsed = await _prepared(exchange, line, offer, request, ignored)
+                        parsed = await _prepared(exchange, line, offer, request, ignored, caller.preferences)
                         await self._stream(exchange, parsed, line, usage)
                 else:
-                    parsed = await _prepared(exchange, line, offer, request, ignored)
+                    parsed = await _prepared(exchange, line, offer, request, ignored, caller.preferences)
                     await self._collect(exchange, parsed, line, usage)
 
     async def _stream(self, exchange: Exchange, parsed: Parsed, line: Line, usage: Usage) -> None:
-        writer = ChunkWriter(model=parsed.request.model, include_usage=parsed.request.include_usage)
+        request, view = parsed.request, ReasoningView(parsed.show)
+        writer = ChunkWriter(model=request.model, include_usage=request.include_usage, legacy=_is_legacy(parsed))
 
-        async def emit(deltas: list[Delta]) -> None:
-            await exchange.stream(_opening(writer, usage) + writer.deltas(deltas))
+        async def emit(pieces: list[Piece]) -> None:
+            if seen := view.see(pieces):
+                await exchange.stream(_opening(writer, usage) + writer.pieces(seen))
 
-        async with opened(parsed.prompt, line=line) as chat:
-            outcome = await chat.ask(parsed.prompt.text, emit)
-        _count(usage, parsed.prompt, outcome)
-        await exchange.stream(_opening(writer, usage) + writer.last(outcome.finish_reason, usage))
+        reply = await _reply(parsed, line, emit)
+        usage.count(reply.turns)
+        end = writer.pieces(view.close()) + writer.last(reply.finish_reason, usage)
+        await exchange.stream(_opening(writer, usage) + end)
         await exchange.end_stream()
 
     async def _collect(self, exchange: Exchange, parsed: Parsed, line: Line, usage: Usage) -> None:
-        async def emit(deltas: list[Delta]) -> None:
-            usage.first_token()
+        view, seen = ReasoningView(parsed.show), list[Piece]()
 
-        async with opened(parsed.prompt, line=line) as chat:
-            outcome = await chat.ask(parsed.prompt.text, emit)
-        _count(usage, parsed.prompt, outcome)
-        await exchange.answer(completion(model=parsed.request.model, outcome=outcome, usage=usage))
+        async def emit(pieces: list[Piece]) -> None:
+            usage.first_token()
+            seen.extend(view.see(pieces))
+
+        reply = await _reply(parsed, line, emit)
+        usage.count(reply.turns)
+        answer = completion(
+            model=parsed.request.model,
+            pieces=[*seen, *view.close()],
+            finish_reason=reply.finish_reason,
+            usage=usage,
+            legacy=_is_legacy(parsed),
+        )
+        await exchange.answer(answer)
 
 
 class Models(Consumer):
     """`GET /v1/models`: from the stored catalogue, also when the school is down."""
 
     async def respond(self, exchange: Exchange, body: bytes) -> None:
-        async with _admitted(exchange, "models") as (_, line, stored):
+        async with _admitted(exchange, "models") as (_, _, line, stored):
             offer = stored or await catalogue.refresh(line)
             await exchange.answer({"object": "list", "data": [_model_body(model, offer) for model in offer.models]})
 
@@ -77,7 +90,7 @@ class OneModel(Consumer):
     """`GET /v1/models/{id}`"""
 
     async def respond(self, exchange: Exchange, body: bytes) -> None:
-        async with _admitted(exchange, "models") as (_, line, stored):
+        async with _admitted(exchange, "models") as (_, _, line, stored):
             offer = stored or await catalogue.refresh(line)
             model = offer.find(self.route["id"])
             if model is None:
@@ -109,14 +122,14 @@ class NoRoute(Consumer):
 
 
 @asynccontextmanager
-async def _admitted(exchange: Exchange, endpoint: str) -> AsyncIterator[tuple[Usage, Line, Offer | None]]:
+async def _admitted(exchange: Exchange, endpoint: str) -> AsyncIterator[tuple[Caller, Usage, Line, Offer | None]]:
     """The request of a live key, on record; its way to the school, and what the school offers as far as is known."""
     usage = _usage(exchange, endpoint)
     caller, row, offer = await database.run(_admit, key_of(exchange.headers), usage)
     async with recorded(usage, row):
         line = member_line(account_of(caller))
         usage.waits = line.waits
-        yield usage, line, offer
+        yield caller, usage, line, offer
 
 
 def _admit(key: str, usage: Usage) -> tuple[Caller, UsageRecord, Offer | None]:
@@ -126,15 +139,20 @@ def _admit(key: str, usage: Usage) -> tuple[Caller, UsageRecord, Offer | None]:
 
 
 async def _prepared(
-    exchange: Exchange, line: Line, offer: Offer | None, request: ChatRequest, ignored: tuple[str, ...]
+    exchange: Exchange,
+    line: Line,
+    offer: Offer | None,
+    request: ChatRequest,
+    ignored: tuple[str, ...],
+    preferences: Preferences,
 ) -> Parsed:
     """The request as a prompt. A model that a stale catalogue does not know is looked up again first."""
     try:
-        parsed = to_prompt(request, ignored, _by_id(offer))
+        parsed = to_prompt(request, ignored, _by_id(offer), preferences)
     except ModelNotFound:
         if offer is None or not offer.may_be_outdated:
             raise
-        parsed = to_prompt(request, ignored, _by_id(await catalogue.refresh(line)))
+        parsed = to_prompt(request, ignored, _by_id(await catalogue.refresh(line)), preferences)
     if parsed.ignored:
         exchange.header("x-gateway-ignored-parameters", ", ".join(parsed.ignored))
     return parsed
@@ -148,7 +166,7 @@ async def _unknown_model_named(line: Line, offer: Offer | None, request: ChatReq
     except SchoolError as error:
         if offer is None and error.code == SchoolError.code:
             with suppress(SchoolError):
-                to_prompt(request, (), _by_id(await catalogue.refresh(line)))
+                to_prompt(request, (), _by_id(await catalogue.refresh(line)), Preferences())
         raise
 
 
@@ -164,13 +182,13 @@ def _opening(writer: ChunkWriter, usage: Usage) -> bytes:
     return writer.first()
 
 
-def _count(usage: Usage, prompt: Prompt, outcome: Outcome) -> None:
-    usage.count(
-        prompt=prompt.text,
-        answer=outcome.reasoning + outcome.text,
-        prompt_tokens=outcome.prompt_tokens,
-        completion_tokens=outcome.completion_tokens,
-    )
+async def _reply(parsed: Parsed, line: Line, emit: Emit) -> Reply:
+    async with opened(parsed.prompt, line=line) as chat:
+        return await Writer(chat, parsed.prompt.text, emit).write(parsed.wanted)
+
+
+def _is_legacy(parsed: Parsed) -> bool:
+    return parsed.wanted.toolbox is not None and parsed.wanted.toolbox.legacy
 
 
 def _usage(exchange: Exchange, endpoint: str) -> Usage:

@@ -12,11 +12,15 @@ from typing import Any
 
 import msgspec
 
-from gateway.api.parts import ContentReader
+from gateway.api.conversation import Turn, conversation
+from gateway.api.formats import format_of
+from gateway.api.reasoning import Show
+from gateway.api.replies import Wanted
+from gateway.api.tools import toolbox
+from gateway.callers import Preferences
 from gateway.chat import Prompt
 from gateway.errors import InvalidRequest, ModelNotFound
 from gateway.school.catalog import Model
-from gateway.school.prompt import LABELS, Message, flatten
 
 ONLINE_SUFFIX = ":online"
 # OpenAI's efforts, on the school's four (protocol page).
@@ -28,14 +32,11 @@ class StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
 
-class Turn(msgspec.Struct):
-    """One of `messages`. Other fields of a turn (`reasoning_content`, …) are ignored."""
+class ReasoningOptions(msgspec.Struct):
+    """`exclude`: think, but do not show it."""
 
-    role: str
-    content: str | list[dict[str, Any]] | None = None
-    name: str | None = None
-    tool_calls: list[dict[str, Any]] | None = None
-    tool_call_id: str | None = None
+    effort: str | None = None
+    exclude: bool | None = None
 
 
 class ChatRequest(msgspec.Struct):
@@ -56,11 +57,20 @@ class ChatRequest(msgspec.Struct):
     web_search_options: dict[str, Any] | None = None
     response_format: dict[str, Any] | None = None
     modalities: list[str] | None = None
+    tools: list[dict[str, Any]] | None = None
     tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    functions: list[dict[str, Any]] | None = None
+    function_call: str | dict[str, Any] | None = None
+    reasoning: ReasoningOptions | None = None
 
     @property
     def include_usage(self) -> bool:
         return bool(self.stream_options and self.stream_options.include_usage)
+
+    @property
+    def effort(self) -> str | None:
+        return self.reasoning_effort or (self.reasoning.effort if self.reasoning else None)
 
 
 @dataclass(frozen=True)
@@ -69,10 +79,12 @@ class Parsed:
 
     request: ChatRequest
     prompt: Prompt
+    wanted: Wanted
+    show: Show
     ignored: tuple[str, ...]
 
 
-HONOURED = set(ChatRequest.__struct_fields__) - {"tool_choice"}
+HONOURED = set(ChatRequest.__struct_fields__)
 # Has no effect by itself, or asks for what is so anyway: not worth naming.
 HARMLESS = {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
 
@@ -94,8 +106,19 @@ def parse(body: bytes) -> tuple[ChatRequest, tuple[str, ...]]:
     return request, tuple(sorted(names))
 
 
-def to_prompt(request: ChatRequest, ignored: tuple[str, ...], models: Mapping[str, Model] | None) -> Parsed:
+def to_prompt(
+    request: ChatRequest,
+    ignored: tuple[str, ...],
+    models: Mapping[str, Model] | None,
+    preferences: Preferences,
+) -> Parsed:
     """The request as a prompt for one of `models` (None: not known, the school decides)."""
+    wanted = Wanted(
+        toolbox(
+            request.tools, request.tool_choice, request.parallel_tool_calls, request.functions, request.function_call
+        ),
+        format_of(request.response_format),
+    )
     name, wants_online = request.model, request.web_search_options is not None
     if name.endswith(ONLINE_SUFFIX) and name not in (models or {}):
         name, wants_online = name.removesuffix(ONLINE_SUFFIX), True
@@ -104,33 +127,36 @@ def to_prompt(request: ChatRequest, ignored: tuple[str, ...], models: Mapping[st
     if wants_online and model is not None and not model.online:
         wants_online = False
         more_ignored.append("web_search_options")
-    thinking = THINKING[request.reasoning_effort] if request.reasoning_effort else None
+    thinking = THINKING[request.effort] if request.effort else None
     if thinking and model is not None and not model.thinking:
         thinking = None
-        more_ignored.append("reasoning_effort")
-    reader = ContentReader()
-    text = flatten([_message(turn, f"messages[{at}]", reader) for at, turn in enumerate(request.messages)])
-    if reader.images and model is not None and not model.multimodal:
+        more_ignored.append("reasoning_effort" if request.reasoning_effort else "reasoning")
+    text, images = conversation(request.messages, wanted)
+    if images and model is not None and not model.multimodal:
         raise InvalidRequest(
             f"The model '{name}' does not see images. GET /v1/models tells which do (capabilities.vision).",
-            param=reader.images[0].param,
+            param=images[0].param,
             code="images_not_supported",
         )
     prompt = Prompt(
         model=name,
         text=text,
-        images=tuple(reader.images),
+        images=tuple(images),
         temperature=1.0 if request.temperature is None else request.temperature,
         max_tokens=request.max_completion_tokens or request.max_tokens,
         presence_penalty=request.presence_penalty or 0.0,
         frequency_penalty=request.frequency_penalty or 0.0,
         stop=_stops(request.stop),
-        online=wants_online,
+        online=wants_online or (preferences.web_search and model is not None and model.online),
         thinking=thinking,
     )
-    if not prompt.text.strip():
-        raise InvalidRequest("The messages hold no text.", param="messages")
-    return Parsed(request, prompt, tuple(sorted(set(more_ignored))))
+    return Parsed(request, prompt, wanted, _show(request, preferences), tuple(sorted(set(more_ignored))))
+
+
+def _show(request: ChatRequest, preferences: Preferences) -> Show:
+    if request.reasoning and request.reasoning.exclude:
+        return Show.HIDDEN
+    return Show.THINK if preferences.fold_reasoning else Show.FIELD
 
 
 def _model(name: str, models: Mapping[str, Model] | None) -> Model | None:
@@ -155,14 +181,11 @@ def _check(request: ChatRequest) -> None:
     _check_range("max_completion_tokens", request.max_completion_tokens, 1, 10_000_000)
     if request.n not in (None, 1):
         raise InvalidRequest("The school gives one answer a prompt: 'n' must be 1.", param="n")
-    if request.reasoning_effort is not None and request.reasoning_effort not in THINKING:
-        raise InvalidRequest(f"'reasoning_effort' must be one of {', '.join(THINKING)}.", param="reasoning_effort")
+    if request.effort is not None and request.effort not in THINKING:
+        param = "reasoning_effort" if request.reasoning_effort else "reasoning.effort"
+        raise InvalidRequest(f"'{param}' must be one of {', '.join(THINKING)}.", param=param)
     if request.modalities and set(request.modalities) != {"text"}:
         raise InvalidRequest("Only text answers are possible: 'modalities' must be [\"text\"].", param="modalities")
-    if request.response_format and request.response_format.get("type", "text") != "text":
-        raise InvalidRequest("'response_format' must be text: no other format is supported.", param="response_format")
-    if request.tool_choice not in (None, "auto", "none"):
-        raise InvalidRequest("Tool calls are not supported: 'tool_choice' must be auto or none.", param="tool_choice")
 
 
 def _check_range(name: str, value: float | None, least: float, most: float) -> None:
@@ -175,16 +198,6 @@ def _stops(stop: str | list[str] | None) -> tuple[str, ...]:
     if len(stops) > MAX_STOPS:
         raise InvalidRequest(f"'stop' may hold at most {MAX_STOPS} sequences.", param="stop")
     return tuple(filter(None, stops))
-
-
-def _message(turn: Turn, place: str, reader: ContentReader) -> Message:
-    if turn.role not in LABELS:
-        raise InvalidRequest(f"'{place}.role' must be one of {', '.join(LABELS)}.", param=f"{place}.role")
-    text = "" if turn.content is None else reader.read(turn.content, f"{place}.content")
-    if turn.tool_calls:
-        calls = msgspec.json.encode([call.get("function") for call in turn.tool_calls]).decode()
-        text = f"{text}\nCalled tools: {calls}".strip()
-    return Message(turn.role, text, turn.name or "")
 
 
 PATH = re.compile(r" - at `(key in )?\$(?P<path>[^`]*)`$")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 
 from gateway.answer import Delta
-from gateway.chat import Outcome
+from gateway.api.replies import Piece
+from gateway.api.toolcalls import ToolCall, message_fields
 from gateway.errors import GatewayError
 from gateway.usage import Usage
 
@@ -39,7 +40,9 @@ def usage_body(usage: Usage) -> dict[str, int]:
 class ChunkWriter:
     """The frames of one stream. With `include_usage` each chunk but the last carries `usage: null`."""
 
-    def __init__(self, *, model: str, include_usage: bool) -> None:
+    def __init__(self, *, model: str, include_usage: bool, legacy: bool) -> None:
+        self._legacy = legacy
+        self._calls = 0
         self._head: dict[str, Any] = {
             "id": _new_id(),
             "object": "chat.completion.chunk",
@@ -54,12 +57,16 @@ class ChunkWriter:
     def first(self) -> bytes:
         return self._chunk({"role": "assistant", "content": ""})
 
-    def deltas(self, deltas: Iterable[Delta]) -> bytes:
-        """One frame a delta, in one piece for one write."""
+    def pieces(self, pieces: Iterable[Piece]) -> bytes:
+        """One frame a piece (a call takes two), all for one write."""
         parts: list[bytes] = []
-        for delta in deltas:
-            before, after = self._reasoning if delta.reasoning else self._text
-            parts += (before, orjson.dumps(delta.text), after)
+        for piece in pieces:
+            if isinstance(piece, ToolCall):
+                parts += (self._chunk(delta) for delta in piece.deltas(self._calls, legacy=self._legacy))
+                self._calls += 1
+            else:
+                before, after = self._reasoning if piece.reasoning else self._text
+                parts += (before, orjson.dumps(piece.text), after)
         return b"".join(parts)
 
     def last(self, finish_reason: str, usage: Usage) -> bytes:
@@ -79,12 +86,19 @@ class ChunkWriter:
         return before, after
 
 
-def completion(*, model: str, outcome: Outcome, usage: Usage) -> dict[str, Any]:
+def completion(
+    *, model: str, pieces: Sequence[Piece], finish_reason: str, usage: Usage, legacy: bool
+) -> dict[str, Any]:
     """The answer that is not streamed."""
-    message: dict[str, Any] = {"role": "assistant", "content": outcome.text, "refusal": None}
-    if outcome.reasoning:
-        message["reasoning_content"] = outcome.reasoning
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": outcome.finish_reason}
+    calls = [piece for piece in pieces if isinstance(piece, ToolCall)]
+    text = "".join(piece.text for piece in pieces if isinstance(piece, Delta) and not piece.reasoning)
+    reasoning = "".join(piece.text for piece in pieces if isinstance(piece, Delta) and piece.reasoning)
+    message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else ""), "refusal": None}
+    if reasoning:
+        message["reasoning_content"] = reasoning
+    if calls:
+        message |= message_fields(calls, legacy=legacy)
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
     return {
         "id": _new_id(),
         "object": "chat.completion",
