@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from accounts.models import Account, ApiKey, Member
 from gateway.models import UpstreamSession
-from tokens.logins import is_logging_in, pictures_erase
+from tokens.logins import is_logging_in
+from tokens.pictures import pictures_erase
 
 log = structlog.get_logger(__name__)
 

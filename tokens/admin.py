@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy
 
 from gateway.admin_base import ReadOnlyAdmin
 from gateway.admin_format import UNKNOWN, Tone, badge, duration, moment, with_notes
-from tokens.logins import screenshot_path
 from tokens.models import LoginAttempt, Outcome
+from tokens.pictures import screenshot_path
 
 TONES: dict[Outcome, Tone] = {
     Outcome.CAPTURED: "good",

@@ -16,6 +16,7 @@ from gateway.errors import AccountBlocked, AccountUnavailable
 from tokens import logins
 from tokens.chrome import end_chrome
 from tokens.models import LoginAttempt, Outcome, Trigger
+from tokens.running import login_run
 
 log = structlog.get_logger(__name__)
 _running: set[UUID] = set()
@@ -30,7 +31,7 @@ def log_in(attempt_id: str) -> None:
         return
     _running.add(UUID(attempt_id))
     try:
-        attempt = logins.login_run(attempt_id=UUID(attempt_id))
+        attempt = login_run(attempt_id=UUID(attempt_id))
     finally:
         _running.discard(UUID(attempt_id))
     if attempt.outcome == Outcome.CAPTURED:

@@ -13,8 +13,8 @@ from kombu.exceptions import KombuError
 from accounts.models import Account
 from gateway.errors import AccountBlocked, AccountUnavailable
 from gateway.management.members import read_secret
-from tokens.logins import login_now
 from tokens.models import Outcome
+from tokens.running import login_now
 
 
 def log_in_here(account: Account, *, show: Callable[[str], object], code_file: str | None = None) -> None:

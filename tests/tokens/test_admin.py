@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from accounts.models import Account, Member
 from accounts.services import member_add
-from tokens.logins import accounts_to_refresh, screenshot_path
+from tokens.logins import accounts_to_refresh
 from tokens.models import LoginAttempt, Outcome, Trigger, UpstreamToken
+from tokens.pictures import screenshot_path
 
 pytestmark = pytest.mark.django_db
 LOGINS = "/admin/tokens/loginattempt/"

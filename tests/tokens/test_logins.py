@@ -12,9 +12,10 @@ from django.utils import timezone
 from accounts.models import Account, LoginBlock
 from accounts.services import account_pause, member_add, password_change, sign_on_cookies, sign_on_cookies_keep
 from gateway.errors import AccountBlocked, AccountUnavailable
-from tokens import errors, logins
+from tokens import errors, logins, running
 from tokens.capture import Capture
 from tokens.models import LoginAttempt, Outcome, Trigger, UpstreamToken
+from tokens.pictures import screenshot_path
 from tokens.services import usable
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def account() -> Account:
 @pytest.fixture
 def story(monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], None]:
     """Put a story in Chrome's place."""
-    return lambda told: monkeypatch.setattr(logins, "log_in", told)
+    return lambda told: monkeypatch.setattr(running, "log_in", told)
 
 
 CAPTURE = Capture(
@@ -55,7 +56,7 @@ CAPTURE = Capture(
 def ends(error: errors.LoginError | None, *, password: bool = True) -> Story:
     """A login that submits the password (or not) and ends so."""
 
-    def told(*, watcher: logins.Watcher, **_: Any) -> Capture:
+    def told(*, watcher: running.Watcher, **_: Any) -> Capture:
         watcher.step("opening the portal")
         if password:
             watcher.before_password()
@@ -68,7 +69,7 @@ def ends(error: errors.LoginError | None, *, password: bool = True) -> Story:
 
 def run(account: Account, trigger: Trigger = Trigger.REQUEST) -> LoginAttempt:
     account.refresh_from_db()
-    return logins.login_run(attempt_id=logins.login_ask(account=account, trigger=trigger).pk)
+    return running.login_run(attempt_id=logins.login_ask(account=account, trigger=trigger).pk)
 
 
 # Asking.
@@ -99,12 +100,12 @@ def test_an_attempt_is_claimed_by_one_worker(account: Account, story: Callable[[
     attempt = logins.login_ask(account=account, trigger=Trigger.ADDED)
     nested: list[LoginAttempt] = []
 
-    def told(*, watcher: logins.Watcher, **_: Any) -> Capture:
-        nested.append(logins.login_run(attempt_id=attempt.pk))
+    def told(*, watcher: running.Watcher, **_: Any) -> Capture:
+        nested.append(running.login_run(attempt_id=attempt.pk))
         return CAPTURE
 
     story(told)
-    logins.login_run(attempt_id=attempt.pk)
+    running.login_run(attempt_id=attempt.pk)
     assert nested[0].ended_at is None
     assert LoginAttempt.objects.get().outcome == Outcome.CAPTURED
 
@@ -202,7 +203,7 @@ def test_a_person_overrides_the_back_off(account: Account, story: Callable[[Stor
 def test_a_try_counts_before_the_click(account: Account, story: Callable[[Story], None]) -> None:
     seen: list[int] = []
 
-    def told(*, watcher: logins.Watcher, **_: Any) -> Capture:
+    def told(*, watcher: running.Watcher, **_: Any) -> Capture:
         watcher.before_password()
         seen.append(Account.objects.get().password_tries)
         return CAPTURE
@@ -258,7 +259,7 @@ def test_a_screenshot_is_kept_for_its_owner_alone(account: Account, story: Calla
     error.screenshot = b"\x89PNG"
     story(ends(error))
     attempt = run(account)
-    path = logins.screenshot_path(attempt)
+    path = screenshot_path(attempt)
     assert path.read_bytes() == b"\x89PNG"
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -322,8 +323,8 @@ def test_no_refresh_starts_where_no_login_may(near_its_end: Account, state: dict
 
 def test_older_attempts_go_with_their_pictures(account: Account, story: Callable[[Story], None]) -> None:
     past = timezone.now() - timedelta(days=1)
-    for _ in range(logins.KEPT_ATTEMPTS + 3):
+    for _ in range(running.KEPT_ATTEMPTS + 3):
         LoginAttempt.objects.create(account=account, trigger=Trigger.REQUEST, created_at=past, ended_at=past)
     story(ends(None))
     run(account)
-    assert LoginAttempt.objects.count() == logins.KEPT_ATTEMPTS
+    assert LoginAttempt.objects.count() == running.KEPT_ATTEMPTS
