@@ -95,6 +95,8 @@ def add_key() -> None:
 
 def forget_old_keys() -> None:
     """Leave only the newest key in the key file. Backups made before need the older ones: keep a copy."""
+    if settings.ENCRYPTION_KEYS:
+        raise ImproperlyConfigured("The keys are in GATEWAY_ENCRYPTION_KEYS: take the old ones out there and restart.")
     path = Path(settings.ENCRYPTION_KEYS_FILE)
     keyfile.replace(path, path.read_text().strip().split(",")[0])
 

@@ -18,7 +18,7 @@ import structlog
 from django.conf import settings
 
 from gateway import database, spacer
-from gateway.errors import SchoolError, SchoolServerError, SchoolTooFast, TokenDead, TooManySessions
+from gateway.errors import QueueFull, SchoolError, SchoolServerError, SchoolTooFast, TokenDead, TooManySessions
 from gateway.school.client import CompletionStream, SchoolClient
 from gateway.spacer import Slot, Spacer
 from tokens import services as tokens
@@ -48,6 +48,9 @@ class Line:
         self.waits = Waits()
         # Whether the last call left and the school has not refused it: it may have been accepted.
         self.in_doubt = False
+        # Whether the school took a prompt of this request; while one is on its way, `in_doubt` says it.
+        self._prompt_taken = False
+        self._prompting = False
         self._http = http
         self._slots = slots
         self._background = background
@@ -89,12 +92,20 @@ class Line:
         self, *, session_id: int, text: str, files: Sequence[str], online: bool, thinking: str | None
     ) -> AsyncIterator[CompletionStream]:
         """The stream of one prompt that the school has accepted."""
+        self._prompting = True
         async with AsyncExitStack() as stack:
-            yield await self.call(
+            stream = await self.call(
                 lambda client: stack.enter_async_context(
                     client.completions(session_id=session_id, text=text, files=files, online=online, thinking=thinking)
                 )
             )
+            self._prompt_taken = True
+            yield stream
+
+    @property
+    def may_have_cost(self) -> bool:
+        """Whether the school may have taken a prompt: then the same request once more only costs points again."""
+        return self._prompt_taken or (self._prompting and self.in_doubt)
 
     async def _tell_death_from_outage(self, client: SchoolClient, attempt: Callable[[SchoolClient], Awaitable[T]]) -> T:
         """Some calls answer a dead token with a bare 500 (protocol page): a harmless call tells it from an outage."""
@@ -105,7 +116,7 @@ class Line:
                 await client.config()
             except TokenDead:
                 raise
-            except SchoolError as also_failed:
+            except (SchoolError, QueueFull) as also_failed:
                 log.info("probe failed too", code=also_failed.code)
             raise
 
@@ -118,12 +129,21 @@ class Line:
         finally:
             self.waits.login += time.monotonic() - started
 
+    async def _check_token(self) -> None:
+        """A background call may have waited long: with a token that died it is not made. Raises `TokenDead`."""
+        token = await database.run(tokens.usable_or_raise, self.account_id)
+        if self._token is not None and token.version != self._token.version:
+            raise TokenDead("The account was logged in anew.")
+
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[Slot]:
         async with self._slots.slot(self.account_id, order=self._order, background=self._background) as slot:
             self.waits.queued += slot.ticket.queued
             self.waits.spacing += slot.ticket.spaced
+            if self._background:
+                await self._check_token()
             try:
                 yield slot
             finally:
-                self.in_doubt = slot.sent_at is not None
+                # Not back to False by a probe: what came before it is still in doubt.
+                self.in_doubt |= slot.sent_at is not None

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.db.models import Q
 from django.utils import timezone
 
 from gateway import database
@@ -60,7 +61,10 @@ def store(account_id: UUID, models: Sequence[Model]) -> Offer:
 
 def accounts_due() -> list[UUID]:
     """Accounts with a token whose catalogue is older than an hour, or missing."""
-    tokens = UpstreamToken.objects.filter(dead_at=None, account__paused_at=None)
+    alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    tokens = UpstreamToken.objects.filter(
+        alive, dead_at=None, account__paused_at=None, account__member__leaving_at=None
+    )
     missing = tokens.filter(account__catalogue=None)
     old = tokens.filter(account__catalogue__fetched_at__lt=timezone.now() - FRESH_FOR)
     return list((missing | old).values_list("account_id", flat=True))

@@ -48,6 +48,11 @@ app.conf.update(
         },
         "catalogues due": {"task": "gateway.send_due_catalogues", "schedule": 60, "options": {"expires": 60}},
         "lost usage": {"task": "gateway.close_lost_usage", "schedule": 60, "options": {"expires": 60}},
+        "responses expired": {
+            "task": "gateway.erase_expired_responses",
+            "schedule": 300,
+            "options": {"expires": 300},
+        },
         "members leaving": {
             "task": "gateway.remove_leaving_members",
             "schedule": 15,

@@ -14,7 +14,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 import structlog
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
@@ -51,7 +51,7 @@ def repeating(function: Callable[[], object], *, every_seconds: float) -> Iterat
             while not ended.wait(every_seconds):
                 try:
                     function()
-                except DatabaseError as error:
+                except Error as error:
                     log.warning("a heartbeat failed", error=type(error).__name__)
         finally:
             connections.close_all()

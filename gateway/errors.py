@@ -3,6 +3,7 @@
     GatewayError
     ├── InvalidRequest            400  the request itself is wrong; names the parameter
     │   ├── ModelNotFound         404
+    │   ├── ResponseNotFound      404
     │   ├── UnknownRoute          404
     │   ├── MethodNotAllowed      405
     │   └── RequestTooLarge       413
@@ -11,6 +12,7 @@
     ├── QueueFull                 429  too many calls of the account wait already
     ├── AccountUnavailable        503  no usable upstream token, and a login did not bring one in time
     ├── ShuttingDown              503
+    ├── DatabaseUnreachable       503
     ├── ContentFiltered           400  the school's filter or firewall refused
     └── SchoolError               502  the school failed
         ├── SchoolRefused              refused before it was accepted: the same call may be repeated
@@ -96,6 +98,11 @@ class ModelNotFound(InvalidRequest):
     param = "model"
 
 
+class ResponseNotFound(InvalidRequest):
+    status = 404
+    code = "response_not_found"
+
+
 class UnknownRoute(InvalidRequest):
     status = 404
     code = "unknown_url"
@@ -142,6 +149,12 @@ class ShuttingDown(GatewayError):
     status = 503
     code = "shutting_down"
     retry_after = 5
+
+
+class DatabaseUnreachable(GatewayError):
+    status = 503
+    code = "database_unreachable"
+    retry_after = 10
 
 
 class ContentFiltered(GatewayError):

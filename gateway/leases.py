@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, models
+from django.db import Error, models
 from django.utils import timezone
 
 from gateway import database
@@ -53,5 +53,5 @@ async def renew_for_ever() -> None:
 def _renew(model: type[models.Model], keys: list[Any]) -> None:
     try:
         model._default_manager.filter(pk__in=keys).update(lease_until=lease_end())
-    except DatabaseError as error:
+    except Error as error:
         log.warning("leases were not renewed", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""The gateway's own rows: slots, upstream sessions, catalogues, usage. They hold no secret, prompt or answer."""
+"""The gateway's own rows: slots, upstream sessions, catalogues, usage. None holds a secret or a text in clear."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from accounts.crypto import SealedField
 
 
 class Installation(models.Model):
@@ -28,6 +30,8 @@ class Lane(models.Model):
     # Until then a member waits for the slot: calls in the background leave it to the member.
     wanted_until = models.BigIntegerField(default=0)
     sent_at = models.BigIntegerField(default=0)
+    # Until then a worker is busy with this account's background calls.
+    working_until = models.BigIntegerField(default=0)
 
     class Meta:
         verbose_name = _("lane")
@@ -137,3 +141,20 @@ class UsageRecord(models.Model):
 
     def __str__(self) -> str:
         return self.request_id
+
+
+class StoredResponse(models.Model):
+    """A response that its member asked to keep, with the conversation that led to it. Only that member can reach it."""
+
+    # The response's own id. Known before the row is saved: the sealed field is bound to it.
+    id = models.CharField(max_length=60, primary_key=True, editable=False)
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="stored_responses")
+    content = SealedField(editable=False)
+    expires_at = models.DateTimeField(_("expires"), db_index=True)
+
+    class Meta:
+        verbose_name = _("stored response")
+        verbose_name_plural = _("stored responses")
+
+    def __str__(self) -> str:
+        return self.id

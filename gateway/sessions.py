@@ -29,9 +29,12 @@ DELETE_AFTER = timedelta(seconds=2)
 UNKNOWN_LEASE = timedelta(seconds=20)
 """How long a creation that got no answer may still be under way at the school."""
 RETRY_DELETE_AFTER = timedelta(seconds=15)
+MAX_RETRY_FACTOR = 4
+SWEEP_AGAIN_AFTER = timedelta(seconds=30)
 MAX_IDS_IN_ONE_CALL = 50
 MAX_WAIT_FOR_ROOM_SECONDS = 30.0
 ROOM_POLL_SECONDS = 0.5
+MAX_ROOM_TRIES = 3
 CAP_IS_MEMBERS_OWN = (
     "Your XJTLU account has 50 sessions at the school, all made by yourself in the browser. "
     "Delete some of them there, then try again."
@@ -47,7 +50,7 @@ async def opened(line: Line, fields: dict[str, Any]) -> AsyncIterator[int]:
     with leases.held(row):
         session = await _create(line, row, {"name": name, **fields})
         try:
-            await database.run(_note_school_id, row.pk, session.id)
+            await database.run(_note, row, session.id)
             yield session.id
         finally:
             await database.run(_hand_to_cleanup, row.pk)
@@ -55,11 +58,12 @@ async def opened(line: Line, fields: dict[str, Any]) -> AsyncIterator[int]:
 
 async def _create(line: Line, row: UpstreamSession, fields: dict[str, Any]) -> Session:
     try:
-        try:
-            return await line.call(lambda client: client.save_session(fields))
-        except TooManySessions:
-            await _make_room(line, keep=row.pk)
-            return await line.call(lambda client: client.save_session(fields))
+        for _ in range(MAX_ROOM_TRIES):
+            try:
+                return await line.call(lambda client: client.save_session(fields))
+            except TooManySessions:
+                await _make_room(line, keep=row.pk)
+        raise TooManySessions(CAP_IS_IN_USE)
     except BaseException:
         # Also where the client left. In doubt, the sweep looks for the name once the creation is surely over.
         await database.run(_leave_to_sweep if line.in_doubt else _forget, row.pk)
@@ -71,7 +75,7 @@ async def _make_room(line: Line, *, keep: UUID) -> None:
     deadline = time.monotonic() + MAX_WAIT_FOR_ROOM_SECONDS
     while True:
         await sweep(line)
-        if await delete_due(line):
+        if await delete_due(line, retry_now=True):
             return
         if not await database.run(_others_in_use, line.account_id, keep):
             if not await database.run(_retire_keep_alives, line.account_id):
@@ -82,9 +86,12 @@ async def _make_room(line: Line, *, keep: UUID) -> None:
             await asyncio.sleep(ROOM_POLL_SECONDS)
 
 
-async def delete_due(line: Line) -> int:
-    """Delete the account's sessions whose time has come, in one call. Returns how many rows are settled."""
-    rows = await database.run(_claim_due, line.account_id)
+async def delete_due(line: Line, *, retry_now: bool = False) -> int:
+    """Delete the account's sessions whose time has come, in one call. Returns how many rows are settled.
+
+    `retry_now`: also those whose deletion failed before and is to be tried later.
+    """
+    rows = await database.run(_claim_due, line.account_id, retry_now=retry_now)
     return await _delete(line, rows)
 
 
@@ -124,8 +131,9 @@ async def keep_alive(line: Line, model: str) -> None:
     if row is not None:
         await database.run(_retire_keep_alives, line.account_id)
     made, name = await database.run(_begin, line.account_id, keep_alive=True)
-    session = await _create(line, made, {"name": name, **KEEP_ALIVE_FIELDS, "model": model})
-    await database.run(_note_keep_alive, made.pk, session)
+    sent = {"name": name, **KEEP_ALIVE_FIELDS, "model": model}
+    session = await _create(line, made, sent)
+    await database.run(_note, made, session.id, fields={**sent, **session.fields})
 
 
 async def delete_all(line: Line) -> bool:
@@ -171,12 +179,11 @@ def _begin(account_id: UUID, *, keep_alive: bool = False) -> tuple[UpstreamSessi
     return row, mark(row.pk)
 
 
-def _note_school_id(key: UUID, school_id: int) -> None:
-    UpstreamSession.objects.filter(pk=key).update(school_id=school_id)
-
-
-def _note_keep_alive(key: UUID, session: Session) -> None:
-    UpstreamSession.objects.filter(pk=key).update(school_id=session.id, fields=session.fields)
+def _note(row: UpstreamSession, school_id: int, *, fields: dict[str, Any] | None = None) -> None:
+    """The session is there. Its row is written anew, should a sweep have given it up while the machine slept."""
+    row.school_id, row.fields = school_id, fields or {}
+    row.lease_until = leases.lease_end()
+    row.save()
 
 
 def _hand_to_cleanup(key: UUID) -> None:
@@ -196,7 +203,8 @@ def _forget(key: UUID) -> None:
 
 
 def _others_in_use(account_id: UUID, key: UUID) -> bool:
-    return UpstreamSession.objects.filter(account_id=account_id, keep_alive=False).exclude(pk=key).exists()
+    own = UpstreamSession.objects.filter(account_id=account_id, keep_alive=False, school_id__isnull=False)
+    return own.exclude(pk=key).exists()
 
 
 def _retire_keep_alives(account_id: UUID) -> int:
@@ -216,22 +224,27 @@ def _release_all(account_id: UUID) -> None:
 def _unknown(account_id: UUID) -> list[UpstreamSession]:
     """Rows without an id whose creation is over, and rows whose deletion failed before."""
     over = Q(school_id=None, lease_until__lt=timezone.now()) | Q(delete_tries__gt=1, delete_at__lte=timezone.now())
-    return list(UpstreamSession.objects.filter(over, account_id=account_id))
+    rows = list(UpstreamSession.objects.filter(over, account_id=account_id))
+    # Should the school not answer, they are looked for again a little later, not at once.
+    again = timezone.now() + SWEEP_AGAIN_AFTER
+    UpstreamSession.objects.filter(pk__in=[row.pk for row in rows], school_id=None).update(lease_until=again)
+    return rows
 
 
-def _claim_due(account_id: UUID) -> list[UpstreamSession]:
+def _claim_due(account_id: UUID, *, retry_now: bool) -> list[UpstreamSession]:
     now = timezone.now()
     abandoned = UpstreamSession.objects.filter(
         account_id=account_id, delete_at=None, keep_alive=False, lease_until__lt=now, school_id__isnull=False
     )
     abandoned.update(delete_at=now)
-    return _claim(UpstreamSession.objects.filter(account_id=account_id, delete_at__lte=now))
+    due = Q(delete_at__lte=now) | Q(delete_tries__gt=0) if retry_now else Q(delete_at__lte=now)
+    return _claim(UpstreamSession.objects.filter(due, account_id=account_id, delete_at__isnull=False))
 
 
 def _claim(rows: Any) -> list[UpstreamSession]:
     claimed = []
     for row in rows.filter(school_id__isnull=False)[:MAX_IDS_IN_ONE_CALL]:
-        again = timezone.now() + RETRY_DELETE_AFTER * (row.delete_tries + 1)
+        again = timezone.now() + RETRY_DELETE_AFTER * min(row.delete_tries + 1, MAX_RETRY_FACTOR)
         if UpstreamSession.objects.filter(pk=row.pk, delete_at=row.delete_at).update(
             delete_at=again, delete_tries=F("delete_tries") + 1
         ):

@@ -22,7 +22,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Greatest
 
 from gateway import database
@@ -32,13 +32,17 @@ from gateway.models import Lane
 MAX_WAITING = 32
 MAX_WAIT_SECONDS = 120.0
 BACKGROUND_PATIENCE_SECONDS = 60.0
-HOLD_MS = 15_000
+# More than the transport takes to connect.
+HOLD_MS = 25_000
 MAX_EXTRA_MS = 10_000
 FIRST_EXTRA_MS = 500
 # A `next_at` further ahead than any hold or interval comes from a clock that was set back: such a slot is due.
 FAR_AHEAD_MS = 10 * 60_000
 POLL_SECONDS = 0.05
 WANTED_MS = 2_000
+QUIET_MS = 60_000
+# Longer than a background call waits and takes.
+WORK_MS = 5 * 60_000
 
 
 def interval_ms() -> int:
@@ -69,10 +73,15 @@ def claim(account_id: UUID, *, background: bool = False) -> int | None:
 
 
 def record_sent(account_id: UUID, mark: int, sent_at: int) -> None:
-    """The claimed call has left: the next one is due an interval later. A good call shrinks a grown interval by 2 %."""
+    """The claimed call has left: the next one is due an interval later.
+
+    A good call shrinks what the interval has grown by 10 %; after a quiet minute it is forgotten.
+    """
+    quiet = When(sent_at__gt=0, sent_at__lt=sent_at - QUIET_MS, then=0)
+    shrunk = Case(quiet, default=F("extra_ms") * 90 / 100)
     after = sent_at + interval_ms() + F("extra_ms")
     lane = Lane.objects.filter(account_id=account_id)
-    if not lane.filter(next_at=mark).update(next_at=after, extra_ms=F("extra_ms") * 98 / 100, sent_at=sent_at):
+    if not lane.filter(next_at=mark).update(next_at=after, extra_ms=shrunk, sent_at=sent_at):
         lane.update(next_at=Greatest(F("next_at"), after), sent_at=Greatest(F("sent_at"), sent_at))
 
 
@@ -99,12 +108,23 @@ def due_in(account_id: UUID) -> tuple[float, float]:
 
 def want(account_id: UUID) -> None:
     """A member waits: until shortly after, calls in the background let it go first."""
-    Lane.objects.filter(account_id=account_id).update(wanted_until=now_ms() + WANTED_MS)
+    Lane.objects.filter(account_id=account_id).update(wanted_until=Greatest(F("next_at"), now_ms()) + WANTED_MS)
 
 
 def last_sent_before(at_ms: int) -> list[UUID]:
     """Accounts whose last call is older."""
     return list(Lane.objects.filter(sent_at__gt=0, sent_at__lt=at_ms).values_list("account_id", flat=True))
+
+
+def begin_work(account_id: UUID) -> bool:
+    """Whether an account's background work may begin: one at a time, else it would pile up behind a busy member."""
+    Lane.objects.bulk_create([Lane(account_id=account_id)], ignore_conflicts=True)
+    free = Lane.objects.filter(account_id=account_id, working_until__lte=now_ms())
+    return bool(free.update(working_until=now_ms() + WORK_MS))
+
+
+def end_work(account_id: UUID) -> None:
+    Lane.objects.filter(account_id=account_id).update(working_until=0)
 
 
 def is_idle(account_id: UUID, seconds: float) -> bool:
@@ -162,10 +182,10 @@ class Queue:
     async def take(self, *, order: float, background: bool) -> Slot:
         """Wait for the slot. `order` is the time at which the member's request came. Raises `QueueFull`."""
         ticket = Ticket(background, order, next(self._numbers))
-        if not background:
-            await self._refuse_if_full(ticket)
         heapq.heappush(self._tickets, ticket)
         try:
+            if not background:
+                await self._refuse_if_full(ticket)
             async with asyncio.timeout(None if background else MAX_WAIT_SECONDS):
                 return await self._wait(ticket)
         except TimeoutError:
@@ -292,7 +312,7 @@ class Hold:
 
     def end(self) -> None:
         """The next slot is one interval after the page's last call."""
-        free_at = self._last_call + interval_ms() if self._last_call else now_ms()
+        free_at = self._last_call + interval_ms() + F("extra_ms") if self._last_call else now_ms()
         Lane.objects.filter(account_id=self._account_id).update(
             next_at=free_at, sent_at=self._last_call or F("sent_at")
         )

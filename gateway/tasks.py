@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account, Member
-from gateway import catalogue, departure, sessions, spacer, usage
+from gateway import catalogue, departure, sessions, spacer, stored, usage
 from gateway.calls import Line
 from gateway.errors import GatewayError, TokenDead
 from gateway.school.client import make_http
@@ -76,6 +76,11 @@ def close_lost_usage() -> None:
         log.warning("requests were lost in a crash", number=lost)
 
 
+@shared_task(name="gateway.erase_expired_responses")
+def erase_expired_responses() -> None:
+    stored.erase_expired()
+
+
 @shared_task(name="gateway.remove_leaving_members")
 def remove_leaving_members() -> None:
     for member in Member.objects.filter(leaving_at__isnull=False):
@@ -97,7 +102,12 @@ def remove_member(member_id: int) -> None:
 
 
 def _in_background(account_id: UUID, work: Callable[[Line], Awaitable[object]]) -> None:
-    """Run some calls behind those of members. A failure is logged; the row stays due."""
+    """Run some calls behind those of members, unless the account's others are still at it; the row stays due then.
+
+    A failure is logged.
+    """
+    if not spacer.begin_work(account_id):
+        return
 
     async def run() -> None:
         async with make_http() as http:
@@ -109,3 +119,5 @@ def _in_background(account_id: UUID, work: Callable[[Line], Awaitable[object]]) 
         log.info("no usable token for a call in the background", account=str(account_id))
     except GatewayError as error:
         log.warning("a call in the background failed", account=str(account_id), code=error.code)
+    finally:
+        spacer.end_work(account_id)

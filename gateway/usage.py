@@ -79,7 +79,7 @@ class Usage:
         """All of the record that is known only at the end."""
         first = self.first_token_at
         return {
-            "model": self.model[:120],
+            "model": printable(self.model)[:120],
             "stream": self.stream,
             "queued_ms": _ms(self.waits.queued),
             "spacing_ms": _ms(self.waits.spacing),
@@ -91,6 +91,11 @@ class Usage:
             "token_source": self.token_source,
             "repairs": self.repairs,
         }
+
+
+def printable(text: str) -> str:
+    """Without control characters: PostgreSQL refuses some of them."""
+    return "".join(filter(str.isprintable, text))
 
 
 def estimate_tokens(text: str) -> int:
@@ -140,9 +145,9 @@ def record_open(usage: Usage, caller: Caller) -> UsageRecord:
         account=caller.account,
         request_id=usage.request_id,
         endpoint=usage.endpoint,
-        model=usage.model[:120],
+        model=printable(usage.model)[:120],
         stream=usage.stream,
-        user_agent=usage.user_agent[:200],
+        user_agent=printable(usage.user_agent)[:200],
         retry_count=usage.retry_count,
         lease_until=leases.lease_end(),
     )

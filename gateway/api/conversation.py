@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -29,7 +30,21 @@ class Turn(msgspec.Struct):
     tool_call_id: str | None = None
 
 
-def conversation(turns: Sequence[Turn], wanted: Wanted) -> tuple[str, list[ImageSource]]:
+@dataclass(frozen=True)
+class Places:
+    """How errors name the parts of a request: by the parameters that its client sent."""
+
+    turns: str = "messages"
+    each_turn: tuple[str, ...] = ()
+    format: str = "response_format"
+    web_search: str = "web_search_options"
+    effort: str = "reasoning_effort"
+
+    def turn(self, at: int) -> str:
+        return self.each_turn[at] if self.each_turn else f"{self.turns}[{at}]"
+
+
+def conversation(turns: Sequence[Turn], wanted: Wanted, places: Places = Places()) -> tuple[str, list[ImageSource]]:
     """The text that the school takes, and the images in their order. Raises `InvalidRequest` naming the parameter.
 
     What the model is told of the tools stands behind the client's own opening instructions, what it is told of the
@@ -41,9 +56,9 @@ def conversation(turns: Sequence[Turn], wanted: Wanted) -> tuple[str, list[Image
     messages: list[Message] = []
     for at, turn in enumerate(turns):
         names |= names_by_id(turn.tool_calls)
-        messages.append(_message(turn, f"messages[{at}]", reader, names, has_tools=has_tools))
+        messages.append(_message(turn, places.turn(at), reader, names, has_tools=has_tools))
     if not any(message.text.strip() for message in messages):
-        raise InvalidRequest("The messages hold no text.", param="messages")
+        raise InvalidRequest(f"There is no text in '{places.turns}'.", param=places.turns)
     if wanted.toolbox is not None:
         openers = next((at for at, turn in enumerate(turns) if turn.role not in OPENERS), len(turns))
         messages.insert(openers, Message("system", wanted.toolbox.instructions()))

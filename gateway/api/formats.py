@@ -30,7 +30,9 @@ class InvalidStructuredOutput(GatewayError):
     permanent = True
 
     def __init__(self, mismatch: Mismatch) -> None:
-        super().__init__(f"The model's answer does not fit 'response_format', also when asked again: {mismatch.rule}.")
+        super().__init__(
+            f"The model's answer does not fit the form that was asked for, also when asked again: {mismatch.rule}."
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from gateway.api.formats import Format, InvalidStructuredOutput, repair_prompt
 from gateway.api.toolcalls import CallReader, ToolCall
 from gateway.api.tools import Toolbox
 from gateway.chat import Chat, Outcome
-from gateway.errors import ContentFiltered, SchoolError
+from gateway.errors import GatewayError
 from gateway.usage import Turn
 
 log = structlog.get_logger(__name__)
@@ -105,7 +105,7 @@ class Writer:
         """The text of the repair turn; "" where the school refuses it, so that nothing of the first answer is lost."""
         try:
             return (await self._collect(prompt))[1]
-        except (SchoolError, ContentFiltered) as error:
+        except GatewayError as error:
             log.info("a repair turn failed", code=error.code)
             return ""
 

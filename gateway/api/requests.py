@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.api.conversation import Turn, conversation
+from gateway.api.conversation import Places, Turn, conversation
 from gateway.api.formats import format_of
 from gateway.api.reasoning import Show
 from gateway.api.replies import Wanted
@@ -26,6 +26,8 @@ ONLINE_SUFFIX = ":online"
 # OpenAI's efforts, on the school's four (protocol page).
 THINKING = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "high"}
 MAX_STOPS = 16
+MAX_TOKENS = 10_000_000
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class StreamOptions(msgspec.Struct):
@@ -65,6 +67,10 @@ class ChatRequest(msgspec.Struct):
     reasoning: ReasoningOptions | None = None
 
     @property
+    def places(self) -> Places:
+        return Places(effort="reasoning_effort" if self.reasoning_effort else "reasoning")
+
+    @property
     def include_usage(self) -> bool:
         return bool(self.stream_options and self.stream_options.include_usage)
 
@@ -84,13 +90,19 @@ class Parsed:
     ignored: tuple[str, ...]
 
 
-HONOURED = set(ChatRequest.__struct_fields__)
 # Has no effect by itself, or asks for what is so anyway: not worth naming.
 HARMLESS = {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
 
 
 def parse(body: bytes) -> tuple[ChatRequest, tuple[str, ...]]:
     """The body's request and the names of what is ignored. Raises `InvalidRequest` naming the parameter."""
+    request, ignored = decoded(body, ChatRequest)
+    check(request)
+    return request, ignored
+
+
+def decoded(body: bytes, kind: type[T]) -> tuple[T, tuple[str, ...]]:
+    """The body as a `kind`, and the names of its other fields. Raises `InvalidRequest` naming the parameter."""
     try:
         raw = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -98,12 +110,11 @@ def parse(body: bytes) -> tuple[ChatRequest, tuple[str, ...]]:
     if not isinstance(raw, Mapping):
         raise InvalidRequest("The request body must be a JSON object.", code="invalid_json")
     try:
-        request = msgspec.convert(raw, ChatRequest)
+        request = msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
-    _check(request)
-    names = (name for name, value in raw.items() if value is not None and name not in HONOURED | HARMLESS)
-    return request, tuple(sorted(names))
+    known = {*kind.__struct_fields__, *HARMLESS}
+    return request, tuple(sorted(name for name, value in raw.items() if value is not None and name not in known))
 
 
 def to_prompt(
@@ -117,7 +128,7 @@ def to_prompt(
         toolbox(
             request.tools, request.tool_choice, request.parallel_tool_calls, request.functions, request.function_call
         ),
-        format_of(request.response_format),
+        format_of(request.response_format, request.places.format),
     )
     name, wants_online = request.model, request.web_search_options is not None
     if name.endswith(ONLINE_SUFFIX) and name not in (models or {}):
@@ -126,12 +137,12 @@ def to_prompt(
     more_ignored = list(ignored)
     if wants_online and model is not None and not model.online:
         wants_online = False
-        more_ignored.append("web_search_options")
+        more_ignored.append(request.places.web_search)
     thinking = THINKING[request.effort] if request.effort else None
     if thinking and model is not None and not model.thinking:
         thinking = None
-        more_ignored.append("reasoning_effort" if request.reasoning_effort else "reasoning")
-    text, images = conversation(request.messages, wanted)
+        more_ignored.append(request.places.effort)
+    text, images = conversation(request.messages, wanted, request.places)
     if images and model is not None and not model.multimodal:
         raise InvalidRequest(
             f"The model '{name}' does not see images. GET /v1/models tells which do (capabilities.vision).",
@@ -169,16 +180,17 @@ def _model(name: str, models: Mapping[str, Model] | None) -> Model | None:
     return models[name]
 
 
-def _check(request: ChatRequest) -> None:
+def check(request: ChatRequest) -> None:
+    """Whether all values are in their ranges. Raises `InvalidRequest` naming the parameter."""
     if not request.messages:
         raise InvalidRequest("'messages' must hold at least one message.", param="messages", code="empty_array")
     if not request.model.strip():
         raise InvalidRequest("'model' must name a model. GET /v1/models lists them.", param="model")
-    _check_range("temperature", request.temperature, 0, 2)
-    _check_range("presence_penalty", request.presence_penalty, -2, 2)
-    _check_range("frequency_penalty", request.frequency_penalty, -2, 2)
-    _check_range("max_tokens", request.max_tokens, 1, 10_000_000)
-    _check_range("max_completion_tokens", request.max_completion_tokens, 1, 10_000_000)
+    check_range("temperature", request.temperature, 0, 2)
+    check_range("presence_penalty", request.presence_penalty, -2, 2)
+    check_range("frequency_penalty", request.frequency_penalty, -2, 2)
+    check_range("max_tokens", request.max_tokens, 1, MAX_TOKENS)
+    check_range("max_completion_tokens", request.max_completion_tokens, 1, MAX_TOKENS)
     if request.n not in (None, 1):
         raise InvalidRequest("The school gives one answer a prompt: 'n' must be 1.", param="n")
     if request.effort is not None and request.effort not in THINKING:
@@ -188,7 +200,8 @@ def _check(request: ChatRequest) -> None:
         raise InvalidRequest("Only text answers are possible: 'modalities' must be [\"text\"].", param="modalities")
 
 
-def _check_range(name: str, value: float | None, least: float, most: float) -> None:
+def check_range(name: str, value: float | None, least: float, most: float) -> None:
+    """Raises `InvalidRequest`."""
     if value is not None and not least <= value <= most:
         raise InvalidRequest(f"'{name}' must be between {least:,} and {most:,}.", param=name)
 

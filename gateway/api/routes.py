@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from gateway.api.completions import Completions
 from gateway.api.consumers import ChatCompletions, Health, Models, NoRoute, OneModel
+from gateway.api.responses_consumers import Responses, StoredResponses
 from gateway.api.streaming import Consumer
 
 # These belong to the API also without `/v1`; the member's pages live elsewhere.
 OWN = {"v1", "chat", "models", "responses", "completions", "messages", "embeddings", "healthz"}
 # A base URL that already names an endpoint, as some people paste it: `/v1/chat/completions` + `/models`.
-ENDPOINTS = (["chat", "completions"], ["models"])
+ENDPOINTS = (["chat", "completions"], ["models"], ["responses"], ["completions"])
 
 
 def api_consumer(path: str) -> Consumer | None:
@@ -24,6 +26,12 @@ def api_consumer(path: str) -> Consumer | None:
         case ["models", *name]:
             # A model's id may hold slashes: `%2F` comes decoded.
             return OneModel(id="/".join(name))
+        case ["responses"]:
+            return Responses()
+        case ["responses", response_id]:
+            return StoredResponses(id=response_id)
+        case ["completions"]:
+            return Completions()
         case ["healthz"]:
             return Health()
         case _:

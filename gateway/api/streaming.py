@@ -21,7 +21,15 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from gateway.api.responses import KEEP_ALIVE, error_frame
-from gateway.errors import ClientLeft, GatewayError, InvalidRequest, MethodNotAllowed, RequestTooLarge, ShuttingDown
+from gateway.errors import (
+    AnswerCut,
+    ClientLeft,
+    GatewayError,
+    InvalidRequest,
+    MethodNotAllowed,
+    RequestTooLarge,
+    ShuttingDown,
+)
 from gateway.usage import SHUTTING_DOWN
 
 log = structlog.get_logger("gateway.access")
@@ -50,8 +58,12 @@ class Exchange:
         self.arrived = time.monotonic()
         self.status: int | None = None
         self.error_code: str | None = None
+        # Whether the school may have taken a prompt of this request: then no error invites to send it again.
+        self.may_have_cost: Callable[[], bool] = lambda: False
         self.streaming = False
         self.finished = False
+        self.error_frames: Callable[[GatewayError], bytes] = error_frame
+        """How a failure after the headers is told."""
         self._receive = receive
         self._send = send
         self._extra: dict[str, str] = {}
@@ -106,10 +118,11 @@ class Exchange:
             await self._write(b"", more=False)
 
     async def fail(self, error: GatewayError) -> None:
-        """The error as status and JSON, or, when a stream has begun, as its last frame (no `[DONE]` follows)."""
+        """The error as status and JSON, or, when a stream has begun, as its last frames (no `[DONE]` follows)."""
         self.error_code = error.code
+        error.permanent = error.permanent or self.may_have_cost()
         if self.streaming:
-            await self.stream(error_frame(error))
+            await self.stream(self.error_frames(error))
             await self.end_stream()
         elif self.status is None:
             self._extra |= error.headers()
@@ -124,6 +137,8 @@ class Exchange:
         finally:
             ticking.cancel()
             await asyncio.wait([ticking])
+            if not ticking.cancelled() and isinstance(ticking.exception(), ClientLeft):
+                log.info("the client reads nothing any more", request_id=self.request_id)
 
     async def _tick(self) -> None:
         while True:
@@ -205,7 +220,7 @@ class Consumer:
             await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             await _cancel(work, SHUTTING_DOWN)
-            await exchange.fail(ShuttingDown("The gateway is shutting down. Try again in a few seconds."))
+            await exchange.fail(_shut_down(exchange))
             raise
         finally:
             watch.cancel()
@@ -232,6 +247,12 @@ class Consumer:
         exchange.header("access-control-allow-headers", asked)
         exchange.header("access-control-max-age", "86400")
         await exchange.answer_empty(204)
+
+
+def _shut_down(exchange: Exchange) -> GatewayError:
+    if exchange.may_have_cost():
+        return AnswerCut("The gateway was shut down in the middle of the answer.", code="shutting_down")
+    return ShuttingDown("The gateway is shutting down. Try again in a few seconds.")
 
 
 async def _cancel(work: asyncio.Task[None], why: str | None = None) -> None:

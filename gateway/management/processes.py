@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-CALL_THREADS = 8
+CALL_THREADS = 16
 KILL_MARGIN_SECONDS = 20
 """What a process may take after its drain to end by itself; the web process's own steps take at most 15 s."""
 

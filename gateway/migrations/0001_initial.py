@@ -52,6 +52,7 @@ class Migration(migrations.Migration):
                 ("extra_ms", models.PositiveIntegerField(default=0)),
                 ("wanted_until", models.BigIntegerField(default=0)),
                 ("sent_at", models.BigIntegerField(default=0)),
+                ("working_until", models.BigIntegerField(default=0)),
             ],
             options={
                 "verbose_name": "lane",

@@ -139,6 +139,15 @@ def test_a_session_that_is_gone_already_is_no_trouble(school: School, account: A
     assert not UpstreamSession.objects.exists()
 
 
+def test_a_session_that_may_stand_behind_a_502_is_left_to_the_sweep(
+    client: httpx.Client, school: School, account: Account
+) -> None:
+    school.fault("outage", call="saveSession", status=502)
+    school.fault("disconnect", call="config")
+    client.post(CHAT, json=body())
+    assert UpstreamSession.objects.get().school_id is None
+
+
 # Keep-alive.
 
 

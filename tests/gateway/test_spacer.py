@@ -16,6 +16,7 @@ from pytest_django import Settings
 from gateway import database, spacer
 from gateway.errors import QueueFull
 from gateway.models import Lane
+from gateway.school import transport
 from gateway.spacer import Spacer
 from tests.conftest import database_url, until
 from tests.processes import ROOT
@@ -125,7 +126,10 @@ async def test_clients_that_leave_while_waiting_waste_no_slot(account_id: UUID) 
     await database.run(until, Lane.objects.filter(sent_at=sent_at).exists, "the stayer's slot")
 
 
-async def test_a_client_that_leaves_while_its_claim_is_made_wastes_no_slot(account_id: UUID) -> None:
+async def test_a_client_that_leaves_while_its_claim_is_made_wastes_no_slot(
+    account_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spacer, "HOLD_MS", 300_000)
     slots = Spacer()
     for _ in range(10):
         leaver = asyncio.create_task(call(slots, account_id))
@@ -135,18 +139,43 @@ async def test_a_client_that_leaves_while_its_claim_is_made_wastes_no_slot(accou
     assert await call(slots, account_id)
 
 
+def test_a_hold_is_longer_than_connecting_takes() -> None:
+    assert spacer.HOLD_MS > transport.POOL_SECONDS * 1000
+
+
+def test_background_work_of_an_account_is_one_at_a_time(account_id: UUID) -> None:
+    assert spacer.begin_work(account_id)
+    assert not spacer.begin_work(account_id)
+    spacer.end_work(account_id)
+    assert spacer.begin_work(account_id)
+
+
 async def test_too_many_waiting_calls_are_refused_with_an_honest_time(account_id: UUID, settings: Settings) -> None:
     settings.XIPU_CALL_INTERVAL_SECONDS = 1.0
     slots = Spacer()
     async with slots.slot(account_id, order=0):
-        tasks = [asyncio.create_task(call(slots, account_id, order=number)) for number in range(33)]
-        await waiting(slots, account_id, 33)
+        tasks = [asyncio.create_task(call(slots, account_id, order=number)) for number in range(32)]
+        await waiting(slots, account_id, 32)
         with pytest.raises(QueueFull) as refused:
             await call(slots, account_id, order=99)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    assert refused.value.retry_after in range(33, 61)
+    assert refused.value.retry_after in range(32, 61)
+
+
+async def test_a_burst_does_not_slip_past_the_limit(account_id: UUID) -> None:
+    slots = Spacer()
+    async with slots.slot(account_id, order=0):
+        tasks = [asyncio.create_task(call(slots, account_id, order=number)) for number in range(60)]
+        done, waiting = await asyncio.wait(tasks, timeout=None, return_when=asyncio.FIRST_COMPLETED)
+        while len(done) < 60 - spacer.MAX_WAITING:
+            more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            done |= more
+        assert all(isinstance(task.exception(), QueueFull) for task in done)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
 
 
 async def test_the_first_of_a_long_queue_is_not_refused(account_id: UUID, settings: Settings) -> None:

@@ -286,6 +286,28 @@ def test_asking_for_a_login_of_a_paused_account_changes_nothing(account: Account
     assert Account.objects.get().login_block == LoginBlock.WRONG_PASSWORD
 
 
+def test_whoever_sees_that_a_login_ended_sees_why_no_other_may_start(
+    account: Account, story: Callable[[Story], None]
+) -> None:
+    read_before = Account.objects.select_related("member").get()
+    story(ends(errors.WrongPassword("Wrong.")))
+    run(account)
+    with pytest.raises(AccountUnavailable):
+        logins.login_ask(account=read_before, trigger=Trigger.REQUEST)
+
+
+def test_an_attempt_ends_once(account: Account, story: Callable[[Story], None]) -> None:
+    attempt = logins.login_ask(account=account, trigger=Trigger.ADDED)
+
+    def told(**_: Any) -> Capture:
+        LoginAttempt.objects.update(ended_at=timezone.now(), outcome=Outcome.LOST)
+        return CAPTURE
+
+    story(told)
+    assert running.login_run(attempt_id=attempt.pk).outcome == Outcome.LOST
+    assert usable(account.pk) is not None
+
+
 # Refreshes.
 
 

@@ -1,0 +1,144 @@
+"""What every request to a model goes through: its key, its record, its prompt, and the reply to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway import catalogue, database
+from gateway.api.auth import account_of, caller_of, key_of
+from gateway.api.reasoning import ReasoningView
+from gateway.api.replies import Emit, Piece, Reply, Writer
+from gateway.api.requests import ChatRequest, Parsed, to_prompt
+from gateway.api.service import member_line
+from gateway.api.streaming import Exchange
+from gateway.callers import Caller
+from gateway.calls import Line
+from gateway.catalogue import Offer
+from gateway.chat import opened
+from gateway.errors import AccountUnavailable, ModelNotFound, QueueFull, SchoolError
+from gateway.models import UsageRecord
+from gateway.school.catalog import Model
+from gateway.usage import Usage, record_open, recorded
+
+
+class FrameWriter(Protocol):
+    """Shapes the frames of one stream."""
+
+    def first(self) -> bytes: ...
+
+    def pieces(self, pieces: Iterable[Piece]) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The request of a live key, on record; its way to the school, and what the school offers as far as is known."""
+
+    exchange: Exchange
+    caller: Caller
+    usage: Usage
+    line: Line
+    offer: Offer | None
+
+    @asynccontextmanager
+    async def prepared(self, request: ChatRequest, ignored: tuple[str, ...]) -> AsyncIterator[Parsed]:
+        """The request as a prompt, to be replied to in the block; a stream's client is kept waiting meanwhile."""
+        self.usage.model, self.usage.stream = request.model, bool(request.stream)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._unknown_model_named(request))
+            if request.stream:
+                await stack.enter_async_context(self.exchange.kept_alive())
+            parsed = await self._parsed(request, ignored)
+            if parsed.ignored:
+                self.exchange.header("x-gateway-ignored-parameters", ", ".join(parsed.ignored))
+            yield parsed
+
+    async def stream(self, parsed: Parsed, writer: FrameWriter) -> tuple[Reply, bytes]:
+        """Stream the reply as it comes. Returns it, and the frames that are to be sent with those of the end."""
+        view = ReasoningView(parsed.show)
+
+        async def emit(pieces: list[Piece]) -> None:
+            if seen := view.see(pieces):
+                await self.exchange.stream(self._opening(writer) + writer.pieces(seen))
+
+        reply = await self._reply(parsed, emit)
+        return reply, self._opening(writer) + writer.pieces(view.close())
+
+    async def collect(self, parsed: Parsed) -> tuple[Reply, list[Piece]]:
+        """The reply, and what its client is to see."""
+        view, seen = ReasoningView(parsed.show), list[Piece]()
+
+        async def emit(pieces: list[Piece]) -> None:
+            self.usage.first_token()
+            seen.extend(view.see(pieces))
+
+        reply = await self._reply(parsed, emit)
+        return reply, [*seen, *view.close()]
+
+    async def _reply(self, parsed: Parsed, emit: Emit) -> Reply:
+        async with opened(parsed.prompt, line=self.line) as chat:
+            reply = await Writer(chat, parsed.prompt.text, emit).write(parsed.wanted)
+        self.usage.count(reply.turns)
+        return reply
+
+    def _opening(self, writer: FrameWriter) -> bytes:
+        """The first frames, once."""
+        if self.usage.first_token_at is not None:
+            return b""
+        self.usage.first_token()
+        return writer.first()
+
+    async def _parsed(self, request: ChatRequest, ignored: tuple[str, ...]) -> Parsed:
+        """A model that a stale catalogue does not know is looked up again first."""
+        try:
+            return to_prompt(request, ignored, _by_id(self.offer), self.caller.preferences)
+        except ModelNotFound:
+            if self.offer is None or not self.offer.may_be_outdated:
+                raise
+            return to_prompt(request, ignored, _by_id(await catalogue.refresh(self.line)), self.caller.preferences)
+
+    @asynccontextmanager
+    async def _unknown_model_named(self, request: ChatRequest) -> AsyncIterator[None]:
+        """Before the first list of models has come, only the school can refuse an unknown one: with no known code."""
+        try:
+            yield
+        except SchoolError as error:
+            if self.offer is None and error.code == SchoolError.code:
+                with suppress(SchoolError, QueueFull, AccountUnavailable):
+                    to_prompt(request, (), _by_id(await catalogue.refresh(self.line)), self.caller.preferences)
+            raise
+
+
+@asynccontextmanager
+async def admitted(exchange: Exchange, endpoint: str) -> AsyncIterator[Admission]:
+    """Raises `InvalidApiKey` and `AccountBlocked`; whatever the block raises is on record."""
+    usage = _usage(exchange, endpoint)
+    caller, row, offer = await database.run(_admit, key_of(exchange.headers), usage)
+    async with recorded(usage, row):
+        line = member_line(account_of(caller))
+        exchange.may_have_cost = lambda: line.may_have_cost
+        usage.waits = line.waits
+        yield Admission(exchange, caller, usage, line, offer)
+
+
+def _admit(key: str, usage: Usage) -> tuple[Caller, UsageRecord, Offer | None]:
+    """All that a request asks of the database before the school is asked: together, because each way there costs."""
+    caller = caller_of(key)
+    return caller, record_open(usage, caller), catalogue.stored(caller.account.pk) if caller.account else None
+
+
+def _by_id(offer: Offer | None) -> dict[str, Model] | None:
+    return {model.id: model for model in offer.models} if offer else None
+
+
+def _usage(exchange: Exchange, endpoint: str) -> Usage:
+    retries = exchange.headers.get("x-stainless-retry-count", "")[:3]
+    return Usage(
+        endpoint=endpoint,
+        request_id=exchange.request_id,
+        user_agent=exchange.headers.get("user-agent", ""),
+        retry_count=min(int(retries), 99) if retries.isdecimal() else 0,
+        started=exchange.arrived,
+    )
