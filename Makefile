@@ -25,7 +25,7 @@ run: setup ## gateway and workers against the real school
 	@$(IN_VENV) manage.py run
 
 test: setup ## every test
-	@$(IN_VENV) -m pytest -n auto --maxprocesses 4 $(PYTEST)
+	@$(IN_VENV) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 check: setup ## format, lint, types, arrows, migrations, docs
 	@$(IN_VENV) -m tests.checks
@@ -34,7 +34,7 @@ bench: setup ## the gateway beside its yardsticks
 	@$(IN_VENV) -m tests.bench
 
 test-services: setup ## every test once more, on PostgreSQL and Redis
-	@$(IN_VENV) -m tests.services $(IN_VENV) -m pytest -n auto --maxprocesses 4 $(PYTEST)
+	@$(IN_VENV) -m tests.services $(IN_VENV) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 clean: ## remove the virtual environment and caches, not the data in var
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
