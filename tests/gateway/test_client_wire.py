@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import body
 from tests.gateway.test_chat_completions import frames
+from tests.gateway.test_tool_chats import GOOD, ask, says
 from tests.school import MODEL, School
 
 CHAT = "/v1/chat/completions"
@@ -80,6 +81,14 @@ def test_rule_09_an_early_failure_is_a_real_status(client: httpx.Client) -> None
 def test_rule_10_reasoning_goes_in_reasoning_content(client: httpx.Client) -> None:
     chunks = frames(stream(client, "[[sim text=x reasoning=hm]]", reasoning_effort="low"))
     assert chunks[1]["choices"][0]["delta"] == {"reasoning_content": "hm"}
+
+
+def test_rule_11_a_calls_first_delta_has_index_id_type_and_name(client: httpx.Client) -> None:
+    deltas = [chunk["choices"][0]["delta"] for chunk in frames(ask(client, says(GOOD), stream=True))[:-1]]
+    first, *rest = [delta["tool_calls"][0] for delta in deltas if "tool_calls" in delta]
+    assert set(first) == {"index", "id", "type", "function"}
+    assert (first["index"], first["type"], first["function"]["name"]) == (0, "function", "weather")
+    assert "".join(call["function"]["arguments"] for call in [first, *rest]) == '{"city":"Suzhou"}'
 
 
 def test_rule_12_errors_have_four_fields_and_never_echo_the_key(client: httpx.Client) -> None:
