@@ -41,8 +41,8 @@ FAR_AHEAD_MS = 10 * 60_000
 POLL_SECONDS = 0.05
 WANTED_MS = 2_000
 QUIET_MS = 60_000
-# Longer than a background call waits and takes.
-WORK_MS = 5 * 60_000
+# A lease, renewed while a worker is at it.
+WORK_MS = 20_000
 
 
 def interval_ms() -> int:
@@ -121,6 +121,10 @@ def begin_work(account_id: UUID) -> bool:
     Lane.objects.bulk_create([Lane(account_id=account_id)], ignore_conflicts=True)
     free = Lane.objects.filter(account_id=account_id, working_until__lte=now_ms())
     return bool(free.update(working_until=now_ms() + WORK_MS))
+
+
+def renew_work(account_id: UUID) -> None:
+    Lane.objects.filter(account_id=account_id).update(working_until=now_ms() + WORK_MS)
 
 
 def end_work(account_id: UUID) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account, Member
-from gateway import catalogue, departure, sessions, spacer, stored, usage
+from gateway import catalogue, database, departure, sessions, spacer, stored, usage
 from gateway.calls import Line
 from gateway.errors import GatewayError, TokenDead
 from gateway.school.client import make_http
@@ -114,7 +114,8 @@ def _in_background(account_id: UUID, work: Callable[[Line], Awaitable[object]]) 
             await work(Line(account_id, http=http, slots=Spacer(), background=True))
 
     try:
-        asyncio.run(run())
+        with database.repeating(lambda: spacer.renew_work(account_id), every_seconds=spacer.WORK_MS / 4000):
+            asyncio.run(run())
     except TokenDead:
         log.info("no usable token for a call in the background", account=str(account_id))
     except GatewayError as error:
