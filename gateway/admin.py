@@ -110,7 +110,7 @@ class UsageRecordAdmin(ReadOnlyAdmin[UsageRecord]):
         (None, {"fields": ("request_id", "asked_at", "member", "api_key", "account")}),
         (
             gettext_lazy("Request"),
-            {"fields": ("endpoint", "model", "stream", "user_agent", "retry_count")},
+            {"fields": ("endpoint", "model", "stream", "user_agent", "retry_count", "repairs")},
         ),
         (gettext_lazy("Outcome"), {"fields": ("state", "http_status", "error_code")}),
         (

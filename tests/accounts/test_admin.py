@@ -447,7 +447,13 @@ class TestKeys:
         assert "This form was sent before" in text(answer)
         assert ApiKey.objects.count() == 1
 
-    def test_name_and_expiry_alone_can_be_changed(self, boss: Client, account: Account) -> None:
+    def test_what_a_key_asks_for_by_itself_can_be_set(self, boss: Client, account: Account) -> None:
+        key, _ = key_issue(member=account.member)
+        boss.post(f"{KEYS}{key.pk}/change/", {"name": "phone", "web_search": "on", "fold_reasoning": "on"})
+        key.refresh_from_db()
+        assert (key.web_search, key.fold_reasoning) == (True, True)
+
+    def test_name_expiry_and_preferences_alone_can_be_changed(self, boss: Client, account: Account) -> None:
         key, _ = key_issue(member=account.member)
         data = {
             "name": "phone",
