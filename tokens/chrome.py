@@ -35,6 +35,8 @@ SCRATCH_PREFIX = "xipu-chrome-"
 SCRIPT_SECONDS = 5
 KILL_SECONDS = 10.0
 DRIVER_START_SECONDS = 30.0
+DRIVER_SETTLES_SECONDS = 1.0
+DRIVER_TRIES = 3
 
 BREAKS = (WebDriverException, HTTPError, WebSocketException, ConnectionError)
 """What Selenium raises when Chrome, its driver or a command breaks off."""
@@ -99,7 +101,7 @@ def running_chrome(settings: BrowserSettings, started: Callable[[int, Path], Non
     scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
     process: subprocess.Popen[bytes] | None = None
     try:
-        process = _start_driver(programs.driver, scratch)
+        process = _living_driver(programs.driver, scratch)
         with _Watchdog(process.pid, settings.time_limit_seconds) as watchdog:
             started(process.pid, scratch)
             driver = _start_browser(programs, process, scratch, watchdog)
@@ -140,6 +142,19 @@ def desktop_user_agent(version: int, platform: str = sys.platform) -> str:
     return f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Safari/537.36"
 
 
+def _living_driver(path: str, scratch: Path) -> subprocess.Popen[bytes]:
+    """A driver that has not ended at once: the port it chooses may be taken before it has bound all its addresses."""
+    process = _start_driver(path, scratch)
+    for _ in range(DRIVER_TRIES - 1):
+        deadline = time.monotonic() + DRIVER_SETTLES_SECONDS
+        while process.poll() is None and time.monotonic() < deadline and not _said_port(scratch):
+            time.sleep(0.02)
+        if process.poll() is None:
+            break
+        process = _start_driver(path, scratch)
+    return process
+
+
 def _start_driver(path: str, scratch: Path) -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in PASSED_ENVIRONMENT if name in os.environ}
     for name in ("TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
@@ -171,11 +186,16 @@ def _driver_port(process: subprocess.Popen[bytes], scratch: Path) -> int:
     """Wait for the port that the driver has chosen and says on its standard output."""
     deadline = time.monotonic() + DRIVER_START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        said = (scratch / "driver.log").read_text(errors="replace")
-        if match := re.search(r"started successfully on port (\d+)", said):
-            return int(match.group(1))
+        if port := _said_port(scratch):
+            return port
         time.sleep(0.02)
     raise WebDriverException("the driver did not say on which port it listens")
+
+
+def _said_port(scratch: Path) -> int | None:
+    said = (scratch / "driver.log").read_text(errors="replace")
+    match = re.search(r"started successfully on port (\d+)", said)
+    return int(match.group(1)) if match else None
 
 
 def _connected(port: int, options: Options) -> WebDriver:
