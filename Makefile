@@ -5,10 +5,13 @@ PYTHON := $(shell for p in $(if $(wildcard .venv/done/packages),.venv/bin/python
 	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 endif
 IN_VENV = .venv/bin/python
+# One more than there are cores: a test that drives a browser or a worker mostly waits.
+WORKERS := $(shell $(or $(PYTHON),false) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
+IN_PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Set in the environment, they narrow the tests: make test PYTEST="tests/gateway -k stream"
 PYTEST ?=
 
-.PHONY: help setup demo run test check bench test-services clean
+.PHONY: help setup demo run test check messages screenshots bench test-services clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,16 +28,22 @@ run: setup ## gateway and workers against the real school
 	@$(IN_VENV) manage.py run
 
 test: setup ## every test
-	@$(IN_VENV) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
+	@$(IN_VENV) -m pytest $(IN_PARALLEL) $(PYTEST)
 
-check: setup ## format, lint, types, arrows, migrations, docs
+check: setup ## format, lint, types, arrows, migrations, translations, docs
 	@$(IN_VENV) -m tests.checks
+
+messages: setup ## collect the strings of the pages for translation, and compile the translations
+	@$(IN_VENV) -m tests.messages
+
+screenshots: setup ## a picture of every page, at two widths, in both themes and languages, in var/screenshots
+	@$(IN_VENV) -m tests.browser.screenshots
 
 bench: setup ## the gateway beside its yardsticks
 	@$(IN_VENV) -m tests.bench
 
 test-services: setup ## every test once more, on PostgreSQL and Redis
-	@$(IN_VENV) -m tests.services $(IN_VENV) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
+	@$(IN_VENV) -m tests.services $(IN_VENV) -m pytest $(IN_PARALLEL) $(PYTEST)
 
 clean: ## remove the virtual environment and caches, not the data in var
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

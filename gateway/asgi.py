@@ -1,4 +1,4 @@
-"""The web process's application: the API beside Django, WebSockets when there are pages that need them."""
+"""The web process's application: the API beside Django's pages and their WebSockets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 django_application = get_asgi_application()
 
 from gateway.api.routes import api_consumer  # noqa: E402  models can be imported only now
+from gateway.live.routes import websockets  # noqa: E402
 
 
 async def http(scope: Any, receive: Any, send: Any) -> None:
@@ -20,4 +21,4 @@ async def http(scope: Any, receive: Any, send: Any) -> None:
     await (consumer or django_application)(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"http": http})
+application = ProtocolTypeRouter({"http": http, "websocket": websockets})

@@ -23,7 +23,13 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # Celery is untyped
     """
 
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
-        for queue in {CALLS, FEEDS.get(entry.task, CALLS)}:
+        for queue in _queues(entry):
             if producer.channel.queue_declare(queue=queue, durable=True).message_count > MAX_WAITING:
                 return None
         return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
+
+
+def _queues(entry: Any) -> set[str]:
+    """Those that must not be full: its own, and the one that it feeds."""
+    own = entry.options.get("queue", CALLS)
+    return {own, FEEDS.get(entry.task, own)}

@@ -33,11 +33,15 @@ MAX_DEAD_TOKENS = 2
 
 @dataclass
 class Waits:
-    """Seconds that a request has waited: for other calls, for the interval, for a login."""
+    """Seconds that a request has waited: for other calls, for the interval, for a login.
+
+    `session_at`: when its upstream session was there, by the monotonic clock; None before.
+    """
 
     queued: float = 0.0
     spacing: float = 0.0
     login: float = 0.0
+    session_at: float | None = None
 
 
 class Line:

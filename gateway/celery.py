@@ -1,4 +1,4 @@
-"""The Celery application: two queues, one static schedule. Rows are the truth; tasks only carry ids."""
+"""The Celery application: three queues, one static schedule. Rows are the truth; tasks only carry ids."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from celery.exceptions import SecurityWarning
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 LOGINS = "logins"
+LIVE = "live"
 CALLS = "calls"
 
 log = structlog.get_logger(__name__)
@@ -25,7 +26,11 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_default_queue=CALLS,
     # Where Chrome runs, it is also ended.
-    task_routes={"tokens.log_in": {"queue": LOGINS}, "tokens.sweep_chromes": {"queue": LOGINS}},
+    task_routes={
+        "tokens.log_in": {"queue": LOGINS},
+        "tokens.log_in_live": {"queue": LIVE},
+        "tokens.sweep_chromes": {"queue": LOGINS},
+    },
     task_ignore_result=True,
     task_acks_late=False,
     task_serializer="json",
@@ -38,6 +43,15 @@ app.conf.update(
     beat_scheduler="gateway.beat:Scheduler",
     # Each expires before the next comes: after a pause the queue holds one of each, not hundreds.
     beat_schedule={
+        **{
+            f"heartbeat of {queue}": {
+                "task": "gateway.note_heartbeat",
+                "schedule": 30,
+                "args": [queue],
+                "options": {"queue": queue, "expires": 30},
+            }
+            for queue in (LOGINS, LIVE, CALLS)
+        },
         "logins due": {"task": "tokens.send_due_logins", "schedule": 5, "options": {"expires": 5}},
         "refreshes due": {"task": "tokens.send_due_refreshes", "schedule": 15, "options": {"expires": 15}},
         "sessions due": {"task": "gateway.send_due_cleanups", "schedule": 2, "options": {"expires": 2}},
@@ -48,6 +62,7 @@ app.conf.update(
         },
         "catalogues due": {"task": "gateway.send_due_catalogues", "schedule": 60, "options": {"expires": 60}},
         "lost usage": {"task": "gateway.close_lost_usage", "schedule": 60, "options": {"expires": 60}},
+        "usage to roll up": {"task": "gateway.roll_up_usage", "schedule": 60, "options": {"expires": 60}},
         "responses expired": {
             "task": "gateway.erase_expired_responses",
             "schedule": 300,

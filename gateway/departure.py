@@ -8,6 +8,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import Account, ApiKey, Member
 from gateway.models import UpstreamSession
 from tokens.logins import is_logging_in
@@ -44,4 +45,7 @@ def finish(*, member: Member, cleaned: bool) -> None:
         log.warning("a member was erased while sessions may be left at the school", member=member.pk)
     if account is not None:
         pictures_erase(account=account)
-    member.delete()
+    with transaction.atomic():
+        if account is not None:
+            audit.forget_username(account=account, instead=member.username)
+        member.delete()

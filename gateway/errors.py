@@ -8,7 +8,11 @@
     │   ├── MethodNotAllowed      405
     │   └── RequestTooLarge       413
     ├── InvalidApiKey             401
+    │   └── NotSignedIn           401  a page's request without a session
     ├── AccountBlocked            403  no account, paused: a person must act
+    ├── AddressNotAllowed         403  the key is not for the address that was seen
+    ├── ForeignPage               403  a page's request that does not come from our page
+    ├── KeyLimitReached           429  the key has made as many requests as it may
     ├── QueueFull                 429  too many calls of the account wait already
     ├── AccountUnavailable        503  no usable upstream token, and a login did not bring one in time
     ├── ShuttingDown              503
@@ -125,11 +129,35 @@ class InvalidApiKey(GatewayError):
     permanent = True
 
 
+class NotSignedIn(InvalidApiKey):
+    code = "not_signed_in"
+
+
 class AccountBlocked(GatewayError):
     status = 403
     type = "permission_error"
     code = "account_blocked"
     permanent = True
+
+
+class AddressNotAllowed(GatewayError):
+    status = 403
+    type = "permission_error"
+    code = "ip_not_authorized"
+    permanent = True
+
+
+class ForeignPage(GatewayError):
+    status = 403
+    type = "permission_error"
+    code = "foreign_page"
+    permanent = True
+
+
+class KeyLimitReached(GatewayError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
 
 
 class QueueFull(GatewayError):

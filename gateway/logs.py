@@ -15,8 +15,11 @@ from typing import Any
 
 import structlog
 
-SECRETS = re.compile(r"xg-[0-9a-f]{6,}-[0-9a-f]+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?i:bearer )\S+")
-"""API keys, JWTs and bearer headers: the last net, should one ever get into a line."""
+SECRETS = re.compile(
+    r"xg-[0-9a-f]{6,}-[0-9a-f]+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?i:bearer )\S+"
+    r"|(?<=/invitation/)[\w-]{20,}|(?<=/first-admin/)[\w-]{20,}|(?<=/password-reset/)[\w-]+/[\w-]+"
+)
+"""API keys, JWTs, bearer headers, and the secrets of one-time links: the last net, should one ever get into a line."""
 
 
 def configure(config: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import SealedField
@@ -63,7 +64,9 @@ class UpstreamSession(models.Model):
         indexes = (models.Index(fields=("delete_at",), name="session_delete_at"),)
 
     def __str__(self) -> str:
-        return f"session {self.school_id or 'without id'}"
+        if self.school_id is None:
+            return gettext("session without id")
+        return gettext("session %(id)s") % {"id": self.school_id}
 
 
 class Catalogue(models.Model):
@@ -117,6 +120,8 @@ class UsageRecord(models.Model):
     queued_ms = models.PositiveIntegerField(_("queued (ms)"), null=True, blank=True)
     spacing_ms = models.PositiveIntegerField(_("spacing (ms)"), null=True, blank=True)
     login_ms = models.PositiveIntegerField(_("waiting for a login (ms)"), null=True, blank=True)
+    # From the request's arrival to the upstream session.
+    session_ms = models.PositiveIntegerField(_("session (ms)"), null=True, blank=True)
     first_token_ms = models.PositiveIntegerField(_("first token (ms)"), null=True, blank=True)
     total_ms = models.PositiveIntegerField(_("total (ms)"), null=True, blank=True)
     prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), null=True, blank=True)
@@ -135,7 +140,11 @@ class UsageRecord(models.Model):
         verbose_name_plural = _("usage records")
         ordering = ("-created_at", "-id")
         indexes = (
-            models.Index(fields=("member", "-created_at"), name="usage_by_member"),
+            models.Index(fields=("member", "-created_at", "-id"), name="usage_by_member"),
+            models.Index(fields=("member", "model", "-created_at", "-id"), name="usage_by_member_model"),
+            models.Index(fields=("api_key", "-created_at", "-id"), name="usage_by_key"),
+            models.Index(fields=("model", "-created_at", "-id"), name="usage_by_model"),
+            models.Index(fields=("status", "-created_at", "-id"), name="usage_by_status"),
             models.Index(fields=("lease_until",), condition=models.Q(status="open"), name="usage_open"),
         )
 
@@ -158,3 +167,61 @@ class StoredResponse(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class UsageRollup(models.Model):
+    """The ended requests of one hour or day, by member, key and model. Days are those of the gateway's time zone."""
+
+    class Period(models.TextChoices):
+        HOUR = "hour", _("hour")
+        DAY = "day", _("day")
+
+    period = models.CharField(max_length=4, choices=Period.choices)
+    start = models.DateTimeField()
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    api_key = models.ForeignKey("accounts.ApiKey", on_delete=models.SET_NULL, null=True, related_name="+")
+    model = models.CharField(max_length=120, default="")
+    requests = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    lost = models.PositiveIntegerField(default=0)
+    # Tokens of the requests whose counts are known; how many of those were estimated, and how many had none at all.
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    estimated_tokens = models.BigIntegerField(default=0)
+    counted = models.PositiveIntegerField(default=0)
+    # Sums for averages over the requests that had one.
+    first_token_ms = models.BigIntegerField(default=0)
+    first_tokens = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("period", "start"), name="rollup_by_time"),
+            models.Index(fields=("member", "period", "start"), name="rollup_by_member"),
+            models.Index(fields=("api_key", "period", "start"), name="rollup_by_key"),
+        )
+
+
+class RolledUp(models.Model):
+    """The one row that says until when usage is in `UsageRollup`; what is newer is read from the records."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    until = models.DateTimeField()
+
+
+class Allowance(models.Model):
+    """What a key with limits has used of the running minute and day (numbers of minutes and days since 1970, UTC)."""
+
+    api_key = models.OneToOneField("accounts.ApiKey", on_delete=models.CASCADE, primary_key=True, related_name="+")
+    minute = models.BigIntegerField(default=0)
+    minute_requests = models.PositiveIntegerField(default=0)
+    day = models.BigIntegerField(default=0)
+    day_requests = models.PositiveIntegerField(default=0)
+
+
+class Heartbeat(models.Model):
+    """When a process of the gateway was last seen at work: `logins`, `live`, `calls`, `web`."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+    version = models.CharField(max_length=40, default="")

@@ -49,6 +49,7 @@ async def opened(line: Line, fields: dict[str, Any]) -> AsyncIterator[int]:
     row, name = await database.run(_begin, line.account_id)
     with leases.held(row):
         session = await _create(line, row, {"name": name, **fields})
+        line.waits.session_at = time.monotonic()
         try:
             await database.run(_note, row, session.id)
             yield session.id

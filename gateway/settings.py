@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from accounts import keyfile
+from gateway import __version__
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
+DUMMY_MAIL = "django.core.mail.backends.dummy.EmailBackend"
 VARIABLES: set[str] = set()
 """Every variable that is read here."""
 
@@ -114,6 +119,14 @@ def time_zone(name: str, default: str) -> str:
     return value
 
 
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """A list of addresses or networks, such as `10.0.0.0/8`."""
+    try:
+        return [ip_network(each) for each in names(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}.") from None
+
+
 def json_object(name: str) -> dict[str, list[str]]:
     """A JSON object of lists of strings; {} where the variable is not set."""
     try:
@@ -159,6 +172,8 @@ CHROMEDRIVER = text("CHROMEDRIVER")
 GATEWAY_BROWSERS = whole("GATEWAY_BROWSERS", 2, least=1, most=32)
 LOGIN_TIME_LIMIT_SECONDS = seconds("GATEWAY_LOGIN_TIME_LIMIT_SECONDS", 120, least=5)
 INTERACTIVE_LOGIN_SECONDS = 300.0
+GATEWAY_LIVE_BROWSERS = whole("GATEWAY_LIVE_BROWSERS", 1, least=1, most=8)
+XIPU_SIGN_ON_HOSTS = names("XIPU_SIGN_ON_HOSTS")
 
 # What a request may cost
 
@@ -184,7 +199,16 @@ SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+# Where members find the gateway, for links in mails and on the console; else what the request says.
+PUBLIC_URL = address("GATEWAY_PUBLIC_URL", text("GATEWAY_PUBLIC_URL"), "https", "http").rstrip("/")
+# Where workers reach the web process; else the address on which it listens.
+INTERNAL_URL = address("GATEWAY_INTERNAL_URL", text("GATEWAY_INTERNAL_URL"), "https", "http").rstrip("/")
+TRUSTED_PROXIES = networks("GATEWAY_TRUSTED_PROXIES")
+
 INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -192,20 +216,34 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "axes",
+    "csp",
+    "django_htmx",
+    "django_otp",
     "accounts",
     "tokens",
     "gateway",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "gateway.middleware.admin_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "gateway.middleware.member_time_zone",
+    "gateway.dashboard.guard.SecondFactorGuard",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "gateway.urls"
 ASGI_APPLICATION = "gateway.asgi.application"
@@ -219,11 +257,28 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
             ],
         },
     },
 ]
 AUTH_USER_MODEL = "accounts.Member"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+LOGIN_URL = "dashboard:sign_in"
+LOGIN_REDIRECT_URL = "dashboard:overview"
+LOGOUT_REDIRECT_URL = "dashboard:sign_in"
+STAFF_SECOND_FACTOR = flag("GATEWAY_STAFF_SECOND_FACTOR")
+# Guessing: the name from one address is locked for a while, whoever else signs in meanwhile.
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "gateway.addresses.client_address"
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "gateway.dashboard.sign_in.locked_out"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+# It would keep a row for each sign-in for ever.
+AXES_DISABLE_ACCESS_LOG = True
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -234,6 +289,9 @@ PASSWORD_HASHERS = [
 ]
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "gateway" / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 86_400
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = time_zone("GATEWAY_TIME_ZONE", "Asia/Shanghai")
 USE_TZ = True
 STATIC_URL = "static/"
@@ -298,9 +356,143 @@ else:
         "unacked_restore_throttle": 1,
     }
 CHANNEL_LAYERS: dict[str, Any] = {
-    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            # redis-py gives a read up after 5 s, which is just how long the layer waits for a message.
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 30}],
+            # What a member sees and types in a live login passes through here.
+            "symmetric_encryption_keys": [SECRET_KEY],
+        },
+    }
     if REDIS_URL
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+# What the pages may load: nothing from elsewhere, and no script that is not ours.
+
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+# Unfold's Alpine evaluates its attributes, and its templates carry styles; the API's documentation does the latter.
+ADMIN_POLICY = {"script-src": [SELF, NONCE, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
+
+# Mail: none is sent where no server is named.
+
+EMAIL_URL = address(
+    "GATEWAY_EMAIL_URL", secret("GATEWAY_EMAIL_URL"), "smtp", "smtps", "smtp+tls", "smtp+ssl", "filemail"
+)
+EMAIL = environ.Env.email_url_config(EMAIL_URL) if EMAIL_URL else {"EMAIL_BACKEND": DUMMY_MAIL}
+EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
+EMAIL_HOST = EMAIL.get("EMAIL_HOST", "")
+EMAIL_PORT = EMAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = EMAIL.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = EMAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = bool(EMAIL.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(EMAIL.get("EMAIL_USE_SSL"))
+EMAIL_FILE_PATH = EMAIL.get("EMAIL_FILE_PATH") or None
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = text("GATEWAY_EMAIL_FROM", "XIPU Gateway <gateway@localhost>")
+
+# The management API
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "gateway.rest.authentication.KeyAuthentication",
+        "gateway.rest.authentication.PageAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["gateway.rest.throttles.MemberThrottle"],
+    "EXCEPTION_HANDLER": "gateway.rest.errors.answer",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "XIPU Gateway: management API",
+    "DESCRIPTION": (
+        "Read your keys, usage and account, and change keys. Sign in with the session of the dashboard, or with "
+        "`Authorization: Bearer xg-…`, where “Management API” is switched on for the key. Times are ISO 8601; lists "
+        "are read page by page through `next`. The OpenAI-compatible API under `/v1` is not part of this."
+    ),
+    "VERSION": __version__,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "AccountState": "tokens.states.State",
+        "RequestStatus": "gateway.models.UsageStatus",
+        "KeyState": ["live", "expired", "revoked"],
+        "ComponentState": ["good", "warn", "bad", "quiet"],
+        "HealthState": ["good", "warn", "bad"],
+    },
+    "TAGS": [
+        {"name": "me", "description": "Who asks, and how their XJTLU account is."},
+        {"name": "keys", "description": "API keys. The text of a key is in the one answer that creates it."},
+        {"name": "usage", "description": "Requests, and sums of them."},
+        {"name": "accounts", "description": "Staff only: every member's XJTLU account."},
+        {"name": "health", "description": "Staff only: how the parts of the installation are."},
+    ],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "gateway.rest.openapi.with_errors"],
+}
+
+# The admin's theme
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "XIPU Gateway",
+    "SITE_HEADER": "XIPU Gateway",
+    "SITE_URL": "/dashboard/",
+    "SITE_SYMBOL": "hub",
+    "SHOW_LANGUAGES": True,
+    "SHOW_HISTORY": True,
+    "BORDER_RADIUS": "8px",
+    "SIDEBAR": {"navigation": "gateway.admin.menu.navigation"},
+    "ACCOUNT": {"navigation": "gateway.admin.menu.account_links"},
+    "DASHBOARD_CALLBACK": "gateway.admin.front.front",
+    "COLORS": {
+        "base": {
+            "50": "#f7f8fa",
+            "100": "#eff1f4",
+            "200": "#dfe3e8",
+            "300": "#c6ccd5",
+            "400": "#8b95a3",
+            "500": "#667080",
+            "600": "#4d5665",
+            "700": "#39414e",
+            "800": "#1f2530",
+            "900": "#141921",
+            "950": "#0c1017",
+        },
+        "primary": {
+            "50": "#eef4ff",
+            "100": "#dbe6fe",
+            "200": "#bfd3fe",
+            "300": "#93b4fd",
+            "400": "#6090fa",
+            "500": "#3b6cf0",
+            "600": "#2754d8",
+            "700": "#2044b0",
+            "800": "#203c8e",
+            "900": "#1f3671",
+            "950": "#172245",
+        },
+    },
 }
 
 # Logs: one JSON line each (or text for people), on standard error; never a secret, a prompt or an answer.

@@ -13,11 +13,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account, Member
-from gateway import catalogue, database, departure, sessions, spacer, stored, usage
+from gateway import catalogue, database, departure, sessions, spacer, stored
 from gateway.calls import Line
 from gateway.errors import GatewayError, TokenDead
+from gateway.health import heartbeats
 from gateway.school.client import make_http
 from gateway.spacer import Spacer
+from gateway.usage import recording as usage
+from gateway.usage import rollups
 from tokens.models import UpstreamToken
 
 log = structlog.get_logger(__name__)
@@ -74,6 +77,16 @@ def refresh_catalogue(account_id: str) -> None:
 def close_lost_usage() -> None:
     if lost := usage.close_lost():
         log.warning("requests were lost in a crash", number=lost)
+
+
+@shared_task(name="gateway.roll_up_usage")
+def roll_up_usage() -> None:
+    rollups.roll_up()
+
+
+@shared_task(name="gateway.note_heartbeat")
+def note_heartbeat(worker: str) -> None:
+    heartbeats.heartbeat_note(name=worker)
 
 
 @shared_task(name="gateway.erase_expired_responses")

@@ -1,10 +1,14 @@
 """The pages. The API's paths are in gateway/api/routes.py."""
 
 from django.contrib import admin
-from django.urls import path
+from django.templatetags.static import static
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", RedirectView.as_view(pattern_name="dashboard:overview")),
+    path("favicon.ico", RedirectView.as_view(url=static("gateway/icon.svg"))),
+    path("dashboard/", include("gateway.dashboard.urls")),
+    path("api/", include("gateway.rest.urls")),
     path("admin/", admin.site.urls),
 ]

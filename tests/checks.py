@@ -16,6 +16,7 @@ CHECKS = {
     "migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
     "settings": [sys.executable, "manage.py", "check"],
     "production settings": [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+    "translations": [sys.executable, "-m", "tests.messages", "--check"],
     "docs": [sys.executable, "-m", "pytest", "--quiet", "--no-header", "tests/test_docs.py"],
 }
 ENVIRONMENTS = {"production settings": {"GATEWAY_HTTPS": "true", "GATEWAY_ALLOWED_HOSTS": "gateway.example.org"}}

@@ -15,13 +15,34 @@ from accounts.keys import key_issue
 from accounts.models import Account
 from accounts.services import member_add
 from gateway import catalogue
+from gateway.models import UsageRecord, UsageStatus
 from gateway.school.catalog import Model
-from tests.processes import Process, running
+from tests.processes import ROOT, Process, running
 from tests.school import MODEL, PASSWORD, USERNAME, School
 from tests.settings import TEST_INTERVAL_SECONDS
 from tokens.services import token_import
 
-CONDITION_SECONDS = 60
+CONDITION_SECONDS = 120
+LONGEST_FIRST = (
+    "tests/gateway/test_demo.py",
+    "tests/e2e/",
+    "tests/browser/",
+    "tests/tokens/test_browser.py",
+    "tests/tokens/test_live_story.py",
+    "tests/clients/",
+    "tests/gateway/",
+)
+"""Files that take long for their number of tests. Begun last, one of them would keep a machine's other cores idle."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.path.relative_to(ROOT).as_posix()
+    return next((place for place, start in enumerate(LONGEST_FIRST) if name.startswith(start)), len(LONGEST_FIRST))
 
 
 def until(condition: Callable[[], object], what: str = "the condition") -> None:
@@ -30,6 +51,12 @@ def until(condition: Callable[[], object], what: str = "the condition") -> None:
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come"
         time.sleep(0.02)
+
+
+def closed_record() -> UsageRecord:
+    """The one request's usage record, when it is closed: that is a moment after the answer's last byte."""
+    until(lambda: UsageRecord.objects.exclude(status=UsageStatus.OPEN).exists(), "the record's end")
+    return UsageRecord.objects.get()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 Nothing here solves or evades a check (captcha, second factor, bot check): it says what is asked, and a second factor's
 code may come from a person. A password is typed once in a login.
+
+In a live login a person watches. Where the story would end because only a person may go on, it waits for them instead.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Protocol
+
+from selenium.webdriver.remote.webdriver import WebDriver
 
 from tokens.capture import Answer, Capture, Network, Request, cookies_for, host_and_port, restore_cookies, stored_token
 from tokens.capture import sign_on_cookies as cookies_to_keep
@@ -24,17 +28,18 @@ from tokens.errors import (
     PasswordNeeded,
     PersonNeeded,
 )
-from tokens.pages import Look, Page, PageReader, which_page
+from tokens.pages import Look, Page, PageReader, is_chat_address, which_page
 from tokens.refusals import CLEAR_CODES, MAX_TEXT, refusal
 from tokens.selectors import with_extra
 
-__all__ = ["BrowserSettings", "Capture", "LoginWatcher", "PageCalls", "log_in"]
+__all__ = ["BrowserSettings", "Capture", "LoginWatcher", "PageCalls", "Viewer", "log_in"]
 
 LOOK_SECONDS = 0.1
 CLICK_AGAIN_SECONDS = 5.0
 ANSWER_SECONDS = 0.5
 STAY_SECONDS = 2.0
 CODE_SECONDS = 10.0
+PERSON_SECONDS = 5.0
 QUIET_SECONDS = 0.5
 MAX_SETTLING_SECONDS = 3.0
 MAX_CODES = 3
@@ -67,6 +72,19 @@ class LoginWatcher(Protocol):
         """Return a second factor's code from a person, or None where nobody is there. `asked` is the page's text."""
 
 
+class Viewer(Protocol):
+    """The person of a live login, on the thread that called `log_in`."""
+
+    def begin(self, driver: WebDriver) -> None:
+        """Chrome runs; no page is open yet."""
+
+    def ask(self, asked: str, message: str = "") -> None:
+        """What is asked of the person now; "" for nothing: then they neither see nor do anything."""
+
+    def attend(self, url: str, document: float, seconds: float) -> None:
+        """Show them the page and carry out their acts for so long. Raises PersonLeft, and LoginFailed elsewhere."""
+
+
 def log_in(
     *,
     portal_url: str,
@@ -76,22 +94,23 @@ def log_in(
     watcher: LoginWatcher,
     browser: BrowserSettings,
     api_url: str | None = None,
+    viewer: Viewer | None = None,
 ) -> Capture:
     """Log in with Chrome and return what the chat page's own calls carry.
 
     `sign_on_cookies` of an earlier login may make the password unnecessary; `api_url` overrides the captured API base.
-    Raises LoginError (see errors.py), with a screenshot where there was a page to show. When this returns or raises, no
-    process of its Chrome is alive.
+    Raises LoginError (see errors.py), with a screenshot where there was a page to show, unless a `viewer` has seen it.
+    When this returns or raises, no process of its Chrome is alive.
     """
     # The account's lane is left last, when Chrome can make no more calls.
     with ExitStack() as lane:
         watcher.step("starting Chrome")
         with running_chrome(browser, watcher.chrome_started) as chrome:
-            login = _Login(chrome, browser, watcher, lane, portal_url, username, password, api_url)
+            login = _Login(chrome, browser, watcher, lane, portal_url, username, password, api_url, viewer)
             try:
                 return login.run(sign_on_cookies)
             except LoginError as error:
-                error.screenshot = login.screenshot()
+                error.screenshot = login.screenshot() if viewer is None else None
                 raise
             except BREAKS as error:
                 raise login.broken(error) from None
@@ -110,6 +129,7 @@ class _Login:
         username: str,
         password: str | None,
         api_url: str | None,
+        viewer: Viewer | None,
     ) -> None:
         self._chrome = chrome
         self._driver = chrome.driver
@@ -120,6 +140,7 @@ class _Login:
         self._username = username
         self._password = password
         self._api_url = api_url.rstrip("/") if api_url else None
+        self._viewer = viewer
         self._reader = PageReader(chrome.driver, with_extra(settings.extra_selectors))
         self._network = Network(chrome.driver)
         self._page_calls: PageCalls | None = None
@@ -134,6 +155,8 @@ class _Login:
     def run(self, cookies: Sequence[Mapping[str, Any]]) -> Capture:
         """Act on each page that comes, until the chat page has given its token."""
         self._network.listen()
+        if self._viewer is not None:
+            self._viewer.begin(self._driver)
         restore_cookies(self._driver, cookies)
         self._step("opening the portal")
         self._driver.get(self._portal_url)
@@ -149,10 +172,22 @@ class _Login:
             look, page = self._next_page()
             if page is Page.READY or (self._has_waited() and self._network.token_requests()):
                 return self._capture(look)
-            if act := acts.get(page):
-                act(look)
-            self._give_up_in_time(page, look)
+            try:
+                if act := acts.get(page):
+                    act(look)
+                self._give_up_in_time(page, look)
+            except (PersonNeeded, PasswordNeeded) as error:
+                if self._viewer is None:
+                    raise
+                self._viewer.ask(error.asked, error.message)
+            self._rest(look)
+
+    def _rest(self, look: Look) -> None:
+        """Between two looks; in a live login the person's time."""
+        if self._viewer is None:
             time.sleep(LOOK_SECONDS)
+        else:
+            self._viewer.attend(look.url, look.document, LOOK_SECONDS)
 
     def _next_page(self) -> tuple[Look, Page]:
         look = self._reader.look()
@@ -161,6 +196,9 @@ class _Login:
         if shown != self._shown:
             self._shown = shown
             self._begin_waiting()
+            if self._viewer is not None:
+                # Another page: whether it asks anything is seen next.
+                self._viewer.ask("")
         self._report_calls()
         return look, page
 
@@ -180,12 +218,23 @@ class _Login:
 
     def _on_broken_page(self, look: Look) -> None:
         reason = re.search(r"\bERR_\w+", look.text)
+        if reason is None and time.monotonic() - self._shown_since < STAY_SECONDS:
+            # Chrome's own page of an error may still be writing it.
+            return
         raise LoginFailed(f"Chrome could not open the page: {reason[0] if reason else 'no reason was given'}.")
 
     def _on_captcha(self, look: Look) -> None:
         if self._submitted:
             self._judge(look)
+        elif self._viewer is not None and self._password is not None:
+            self._fill_in_for_person(self._password)
         raise PersonNeeded("captcha", "The sign-on asks for a captcha.")
+
+    def _fill_in_for_person(self, password: str) -> None:
+        """The person solves what stands beside the form, and sends both."""
+        if self._reader.type("username", self._username) and self._reader.type("password", password):
+            self._watcher.before_password()
+            self._submitted = _Submission(self._reader.look(), self._network.answers)
 
     def _on_sign_on(self, look: Look) -> None:
         if self._submitted:
@@ -243,6 +292,8 @@ class _Login:
     # Second factor
 
     def _on_code_page(self, look: Look) -> None:
+        if self._viewer is not None:
+            raise PersonNeeded("second factor", "The sign-on asks for a second factor.")
         if self._codes and not self._code_was_refused(self._codes[-1], look):
             return
         if len(self._codes) == MAX_CODES:
@@ -349,6 +400,8 @@ class _Login:
 
     def _give_up_in_time(self, page: Page, look: Look) -> None:
         self._stop_before_the_limit()
+        if self._person_may_help(page, look):
+            raise PersonNeeded("page", f"The login came no further than the {page.value} page {look.place}.")
         if page is Page.LOADING or not self._has_waited():
             return
         if page is Page.BLANK:
@@ -359,6 +412,13 @@ class _Login:
         if answer is not None and answer.code == "429":
             raise refusal(code="429", text="")
         raise LoginFailed(f"The login came no further than the {page.value} page {look.place}.")
+
+    def _person_may_help(self, page: Page, look: Look) -> bool:
+        """Whether a live login stands still. What the chat page shows is nobody's to see, not even here."""
+        if self._viewer is None or time.monotonic() - self._shown_since < PERSON_SECONDS:
+            return False
+        was_at_chat = self._page_calls is not None or is_chat_address(look)
+        return page in (Page.UNKNOWN, Page.SIGN_ON) and not was_at_chat
 
     def _stop_before_the_limit(self) -> None:
         """Stop a little before the hard limit, while there is still a page to show."""

@@ -7,6 +7,7 @@
     ├── WrongPassword        the sign-on refused; never tried again by itself
     │   └── AccountLocked
     ├── PersonNeeded         a captcha, a second factor or a bot check: for a person to answer
+    ├── PersonLeft           nobody watches a live login any more, or its watcher stopped it
     ├── SignOnTooFast        the sign-on asks to wait
     ├── LoginTimedOut        the time limit was reached
     └── LoginFailed          a page that is not understood, or none at all
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Check = Literal["captcha", "second factor", "bot check"]
+Check = Literal["captcha", "second factor", "bot check", "password", "page"]
 
 
 class LoginError(Exception):
@@ -42,6 +43,8 @@ class ChromeFailed(LoginError):
 class PasswordNeeded(LoginError):
     """The kept sign-on cookies no longer serve, and no password was given."""
 
+    asked: Check = "password"
+
 
 class WrongPassword(LoginError):
     """The sign-on refused username and password. A repeated failure may lock the university account."""
@@ -57,6 +60,10 @@ class PersonNeeded(LoginError):
     def __init__(self, asked: Check, message: str) -> None:
         super().__init__(message)
         self.asked = asked
+
+
+class PersonLeft(LoginError):
+    """The person of a live login has left it. Says nothing of the password."""
 
 
 class SignOnTooFast(LoginError):

@@ -36,13 +36,16 @@ def login_ask(*, account: Account, trigger: Trigger) -> LoginAttempt:
 
 def login_send(*, attempt_id: UUID) -> None:
     """Hand an attempt to the workers. Should the broker lose it, `logins_resend` sends it again."""
-    LoginAttempt.objects.filter(pk=attempt_id).update(sent_at=timezone.now())
-    current_app.send_task("tokens.log_in", args=[str(attempt_id)], queue="logins", expires=60)
+    attempts = LoginAttempt.objects.filter(pk=attempt_id)
+    attempts.update(sent_at=timezone.now())
+    # A person's five minutes must not keep the logins in the background waiting.
+    task, queue = ("tokens.log_in_live", "live") if attempts.filter(live=True).exists() else ("tokens.log_in", "logins")
+    current_app.send_task(task, args=[str(attempt_id)], queue=queue, expires=60)
 
 
 def open_attempt(account: Account, trigger: Trigger) -> tuple[LoginAttempt, bool]:
     """As `login_ask`, without handing it to the workers; and whether it is new."""
-    _refuse_if_paused(account)
+    refuse_if_paused(account)
     if trigger in (Trigger.PERSON, Trigger.ADDED):
         login_reset(account=account)
     attempt = LoginAttempt.objects.filter(account=account, ended_at=None).first()
@@ -65,7 +68,10 @@ def logins_resend() -> None:
     for attempt_id in list(waiting.values_list("pk", flat=True)):
         login_send(attempt_id=attempt_id)
     for attempt in LoginAttempt.objects.filter(ended_at=None, lease_until__lt=now).select_related("account"):
-        verdicts.lost(attempt)
+        if attempt.started_at is None:
+            verdicts.never_begun(attempt)
+        else:
+            verdicts.lost(attempt)
 
 
 def accounts_to_refresh() -> list[Account]:
@@ -100,7 +106,7 @@ def is_logging_in(*, account: Account) -> bool:
     return LoginAttempt.objects.filter(account=account, started_at__isnull=False, ended_at=None).exists()
 
 
-def _refuse_if_paused(account: Account) -> None:
+def refuse_if_paused(account: Account) -> None:
     if account.paused_at is not None or account.member.leaving_at is not None:
         raise AccountBlocked(
             "This XJTLU account is paused. Ask the gateway's admin to resume it.", code="account_paused"
@@ -111,21 +117,21 @@ def _refuse_if_no_login_may_start(account: Account) -> None:
     if account.login_block == LoginBlock.WRONG_PASSWORD:
         raise AccountUnavailable(
             f"The school refused the XJTLU password: {account.login_block_reason} It is not tried again by itself. "
-            "Give the gateway's admin the right password.",
+            "Type the right one on your account's page of the dashboard.",
             code="wrong_password",
             permanent=True,
         )
     if account.login_block == LoginBlock.NEEDS_YOU:
         raise AccountUnavailable(
-            f"The XJTLU login needs a person: {account.login_block_reason} Ask the gateway's admin to log the account "
-            "in by hand, or paste a token from your own browser.",
+            f"The XJTLU login needs a person: {account.login_block_reason} Open the live login on your account's page "
+            "of the dashboard, or hand over a token from your own browser there.",
             code="login_needs_you",
             permanent=True,
         )
     if not account.has_password and not account.sign_on_cookies:
         raise AccountUnavailable(
-            "The account has no usable token and no XJTLU password is stored. Paste a fresh token, or give the "
-            "gateway's admin the password.",
+            "No XJTLU password is stored, and no token works. Store the password on your account's page of the "
+            "dashboard, or bring a token there.",
             code="password_missing",
             permanent=True,
         )

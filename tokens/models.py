@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import SealedField
@@ -74,6 +75,13 @@ class LoginAttempt(models.Model):
     steps: models.JSONField[list[dict[str, Any]], list[dict[str, Any]]] = models.JSONField(default=list, blank=True)
     # Whether the data directory holds a picture of the page on which it failed.
     has_screenshot = models.BooleanField(default=False, editable=False)
+    # A person watches this login's Chrome and acts in it.
+    live = models.BooleanField(_("live"), default=False, editable=False)
+    # What opens the worker's way to the web process, once; and where that process listens (ws://…).
+    live_secret = SealedField(default="", blank=True, editable=False)
+    live_url = models.CharField(max_length=300, default="", blank=True, editable=False)
+    # What the school asks of a person at this moment: "captcha", "second factor"; empty: nothing.
+    asked = models.CharField(max_length=300, default="", blank=True, editable=False)
     process_group = models.IntegerField(null=True, blank=True, editable=False)
     scratch = models.CharField(max_length=300, default="", blank=True, editable=False)
     host = models.CharField(max_length=100, default="", blank=True, editable=False)
@@ -90,4 +98,4 @@ class LoginAttempt(models.Model):
         indexes = (models.Index(fields=("ended_at", "lease_until"), name="login_open"),)
 
     def __str__(self) -> str:
-        return f"login of {self.account}"
+        return gettext("login of %(account)s") % {"account": self.account}

@@ -106,6 +106,16 @@ def _is_at(look: Look, addresses: Sequence[str]) -> bool:
     return any(address in look.path for address in addresses)
 
 
+def is_chat_address(look: Look) -> bool:
+    """Whether the address is the chat page's, whatever it shows yet."""
+    return _is_at(look, CHAT_PAGE_ADDRESSES)
+
+
+def is_passing(error: WebDriverException) -> bool:
+    """Whether a command only failed because its page went away."""
+    return any(text in str(error.msg) for text in PASSING_TEXTS)
+
+
 class PageReader:
     """Looks at the page and acts on it, through `selectors`: field to CSS selectors, all of which are tried."""
 
@@ -154,6 +164,6 @@ class PageReader:
         except (JavascriptException, TimeoutException, StaleElementReferenceException):
             return None
         except WebDriverException as error:
-            if any(text in str(error.msg) for text in PASSING_TEXTS):
+            if is_passing(error):
                 return None
             raise

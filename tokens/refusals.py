@@ -55,5 +55,6 @@ def _by_words(text: str, said: str) -> LoginError:
 
 
 def _captcha(text: str) -> PersonNeeded:
-    quoted = f': "{text[:MAX_TEXT]}"' if text else "."
-    return PersonNeeded("captcha", f"The sign-on asks for a captcha{quoted}")
+    if not text:
+        return PersonNeeded("captcha", "The sign-on asks for a captcha.")
+    return PersonNeeded("captcha", f'The sign-on asks for a captcha: "{text[:MAX_TEXT]}"')

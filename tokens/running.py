@@ -16,13 +16,16 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts import crypto
-from accounts.models import Account
+from accounts.models import Account, LoginBlock
 from accounts.services import sign_on_cookies
 from gateway import database, spacer
 from gateway.errors import GatewayError
 from tokens import verdicts
 from tokens.browser import BrowserSettings, PageCalls, log_in
 from tokens.errors import LoginError
+from tokens.live.confinement import allowed_hosts, resolver_rules
+from tokens.live.link import dialled
+from tokens.live.view import LiveView
 from tokens.logins import login_ask, open_attempt
 from tokens.models import LoginAttempt, Trigger
 from tokens.pictures import screenshot_keep, screenshot_path
@@ -37,10 +40,14 @@ def login_run(
     ask_code: Callable[[str], str | None] = lambda asked: None,
     show: Callable[[str], object] = lambda line: None,
     time_limit_seconds: float | None = None,
+    live: bool = False,
 ) -> LoginAttempt:
-    """Run a waiting attempt to its end, if no other worker has claimed it. Its `outcome` says how it ended."""
+    """Run a waiting attempt to its end, if no other worker has claimed it. Its `outcome` says how it ended.
+
+    `live` says for which of the two kinds the caller has a browser: an attempt of the other kind is left alone.
+    """
     now = timezone.now()
-    waiting = LoginAttempt.objects.filter(pk=attempt_id, started_at=None, ended_at=None)
+    waiting = LoginAttempt.objects.filter(pk=attempt_id, live=live, started_at=None, ended_at=None)
     claimed = waiting.filter(account__member__leaving_at=None, account__paused_at=None).update(
         started_at=now, lease_until=now + LEASE, host=socket.gethostname()
     )
@@ -74,15 +81,17 @@ def _run(attempt: LoginAttempt, watcher: Watcher, time_limit_seconds: float) -> 
     account = attempt.account
     password = crypto.unseal(account, "password") or None
     try:
-        capture = log_in(
-            portal_url=settings.XIPU_PORTAL_URL,
-            username=account.username,
-            password=password,
-            sign_on_cookies=sign_on_cookies(account),
-            watcher=watcher,
-            browser=_browser_settings(time_limit_seconds),
-            api_url=settings.XIPU_API_URL or None,
-        )
+        with _viewer(attempt, watcher) as viewer:
+            capture = log_in(
+                portal_url=settings.XIPU_PORTAL_URL,
+                username=account.username,
+                password=None if _is_refused(account) else password,
+                sign_on_cookies=sign_on_cookies(account),
+                watcher=watcher,
+                browser=_browser_settings(time_limit_seconds, live=attempt.live),
+                api_url=settings.XIPU_API_URL or None,
+                viewer=viewer,
+            )
         verdicts.captured(attempt, capture)
     except LoginError as error:
         screenshot_keep(attempt, error.screenshot)
@@ -95,12 +104,28 @@ def _run(attempt: LoginAttempt, watcher: Watcher, time_limit_seconds: float) -> 
         raise
 
 
-def _browser_settings(time_limit_seconds: float) -> BrowserSettings:
+@contextmanager
+def _viewer(attempt: LoginAttempt, watcher: Watcher) -> Iterator[LiveView | None]:
+    """The person of a live login. Raises `PersonLeft` where their page cannot be reached."""
+    if not attempt.live:
+        yield None
+        return
+    with dialled(attempt.live_url, crypto.unseal(attempt, "live_secret")) as link:
+        yield LiveView(link, watcher.asked)
+
+
+def _is_refused(account: Account) -> bool:
+    """Whether the stored password is known to be wrong: in a live login the person types another."""
+    return account.login_block == LoginBlock.WRONG_PASSWORD
+
+
+def _browser_settings(time_limit_seconds: float, *, live: bool) -> BrowserSettings:
     return BrowserSettings(
         chrome_binary=settings.CHROME_BINARY or None,
         chromedriver=settings.CHROMEDRIVER or None,
         time_limit_seconds=time_limit_seconds,
         extra_selectors=settings.XIPU_SELECTORS,
+        resolver_rules=resolver_rules(allowed_hosts()) if live else "",
     )
 
 
@@ -131,6 +156,13 @@ class Watcher:
         self._attempt.steps.append({"at": at, "step": name, "detail": detail})
         self._attempt.save(update_fields=["steps"])
         self._show(f"{at:5.1f} s  {name}" + (f": {detail}" if detail else ""))
+
+    def asked(self, asked: str, message: str) -> None:
+        """What the school asks of the person of a live login now; "" for nothing."""
+        self._attempt.asked = asked
+        self._attempt.save(update_fields=["asked"])
+        if asked:
+            self.step("asking a person", message)
 
     def before_password(self) -> None:
         """A try counts before the click, so that a crash right after it counts too."""

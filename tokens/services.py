@@ -27,6 +27,8 @@ DESKTOP_USER_AGENT = (
 )
 MAX_MARGIN = timedelta(minutes=30)
 """A refresh starts at a random moment in the last part of a token's life: at most this, or 30 % of it."""
+MAX_URL_CHARACTERS = 300
+MAX_CHARACTERS = {"user_agent": 300}
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def token_import(*, account: Account, pasted: Any) -> UpstreamToken:
     cookies = pasted.get("cookies") or {}
     if not isinstance(cookies, Mapping) or not all(isinstance(value, str) for value in cookies.values()):
         raise InvalidRequest('"cookies" must be an object of names to texts.', param="cookies")
+    for name, value in cookies.items():
+        _refuse_what_no_header_holds("cookies", f"{name}{value}")
     api_url = _text(pasted, "api_url").rstrip("/")
     _check_host(api_url)
     portal = urlsplit(settings.XIPU_PORTAL_URL)
@@ -127,19 +131,31 @@ def _text(pasted: Mapping[str, Any], name: str, *, may_be_empty: bool = False) -
     value = pasted.get(name) or ""
     if not isinstance(value, str) or not (value.strip() or may_be_empty):
         raise InvalidRequest(f'"{name}" must be a text.', param=name)
-    if any(ord(letter) < 32 for letter in value.strip()):
+    _refuse_what_no_header_holds(name, value.strip())
+    return value.strip()[: MAX_CHARACTERS.get(name)]
+
+
+def _refuse_what_no_header_holds(name: str, value: str) -> None:
+    """Each of them is sent in a header: one with a line break could smuggle another in."""
+    if not value.isascii() or not value.isprintable():
         raise InvalidRequest(f'"{name}" holds line breaks or control characters.', param=name)
-    return value.strip()
 
 
 def _check_host(api_url: str) -> None:
     """A token must not be sent to a host that is not the school's."""
-    parts = urlsplit(api_url)
+    try:
+        parts = urlsplit(api_url)
+    except ValueError:
+        parts = urlsplit("")
     host = (parts.hostname or "").lower()
     configured = {urlsplit(settings.XIPU_PORTAL_URL).hostname, urlsplit(settings.XIPU_API_URL).hostname}
     configured |= {name.lower() for name in settings.XIPU_TRUSTED_HOSTS}
     of_school = parts.scheme == "https" and f".{host}".endswith(f".{settings.XIPU_SCHOOL_DOMAIN}")
-    if parts.scheme not in ("http", "https") or not host or not (of_school or host in configured):
+    if (
+        len(api_url) > MAX_URL_CHARACTERS
+        or parts.scheme not in ("http", "https")
+        or not (of_school or host in configured)
+    ):
         raise InvalidRequest(
             f'"api_url" must be an https address under {settings.XIPU_SCHOOL_DOMAIN}, on the host of XIPU_PORTAL_URL '
             "or XIPU_API_URL, or on one of XIPU_TRUSTED_HOSTS.",

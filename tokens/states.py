@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, LoginBlock
-from tokens.models import LoginAttempt
+from gateway.formats import Tone
+from tokens.models import LoginAttempt, Outcome
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -28,6 +29,25 @@ class State(models.TextChoices):
     NEEDS_YOU = "needs_you", _("needs you")
     FAILING = "failing", _("failing")
     LOGGED_OUT = "logged_out", _("logged out")
+
+
+TONES: dict[State, Tone] = {
+    State.LEAVING: "quiet",
+    State.PAUSED: "quiet",
+    State.LOGGED_IN: "good",
+    State.LOGGING_IN: "busy",
+    State.WRONG_PASSWORD: "bad",
+    State.NEEDS_YOU: "warn",
+    State.FAILING: "bad",
+    State.LOGGED_OUT: "quiet",
+}
+OUTCOME_TONES: dict[Outcome, Tone] = {
+    Outcome.CAPTURED: "good",
+    Outcome.WRONG_PASSWORD: "bad",
+    Outcome.NEEDS_YOU: "warn",
+    Outcome.FAILED: "bad",
+    Outcome.LOST: "warn",
+}
 
 
 class Annotations(TypedDict):

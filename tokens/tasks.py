@@ -11,12 +11,19 @@ from uuid import UUID
 import structlog
 from celery import current_app, shared_task, signals
 from django.conf import settings
+from django.urls import reverse
+from django.utils.functional import lazy
+from django.utils.translation import gettext_lazy as _
 
+from accounts.invitations import listening_at
+from accounts.models import Account, LoginBlock
 from gateway.errors import AccountBlocked, AccountUnavailable
+from gateway.mail import mail_send
 from tokens import logins
 from tokens.chrome import end_chrome
 from tokens.models import LoginAttempt, Outcome, Trigger
 from tokens.running import login_run
+from tokens.wording import message_in_words
 
 log = structlog.get_logger(__name__)
 _running: set[UUID] = set()
@@ -24,18 +31,52 @@ _running: set[UUID] = set()
 
 @shared_task(name="tokens.log_in")
 def log_in(attempt_id: str) -> None:
-    """Run one login, if no other worker has it. The new token's catalogue is fetched next."""
+    """Run one login in the background, if no other worker has it."""
+    _log_in(attempt_id, live=False)
+
+
+@shared_task(name="tokens.log_in_live")
+def log_in_live(attempt_id: str) -> None:
+    """Run a login that its member watches and acts in."""
+    _log_in(attempt_id, live=True)
+
+
+def _log_in(attempt_id: str, *, live: bool) -> None:
+    """The new token's catalogue is fetched next."""
     logins.chromes_sweep()
     if not LoginAttempt.objects.filter(pk=attempt_id).exists():
         # Its member was removed before a worker came to it.
         return
     _running.add(UUID(attempt_id))
     try:
-        attempt = login_run(attempt_id=UUID(attempt_id))
+        limit = settings.INTERACTIVE_LOGIN_SECONDS if live else None
+        attempt = login_run(attempt_id=UUID(attempt_id), time_limit_seconds=limit, live=live)
     finally:
         _running.discard(UUID(attempt_id))
     if attempt.outcome == Outcome.CAPTURED:
         current_app.send_task("gateway.refresh_catalogue", args=[str(attempt.account_id)])
+
+
+@shared_task(name="tokens.tell_needs_you")
+def tell_needs_you(account_id: str) -> None:
+    """Mail the member that their login waits for them, where mail is configured."""
+    account = Account.objects.filter(pk=account_id, login_block=LoginBlock.NEEDS_YOU).select_related("member").first()
+    if account is None:
+        # Mended, or removed, before the worker came to it.
+        return
+    page = reverse("dashboard:account")
+    member = account.member
+    mail_send(
+        to=member.email,
+        subject=_("Your XJTLU login needs you"),
+        template="login_needs_you",
+        context={
+            "name": member.first_name or member.get_username(),
+            # In the language in which the mail is written, which may be several.
+            "reason": lazy(message_in_words, str)(account.login_block_reason),
+            "link": (settings.PUBLIC_URL or listening_at(settings.GATEWAY_HOST, settings.GATEWAY_PORT)) + page,
+        },
+    )
 
 
 @shared_task(name="tokens.send_due_logins")
@@ -60,7 +101,7 @@ def send_due_refreshes() -> None:
 
 
 @signals.worker_shutting_down.connect
-def end_logins_after_drain(**_: Any) -> None:
+def end_logins_after_drain(**_kwargs: Any) -> None:
     """A stopping worker waits for its logins, like the web process for its answers, and no longer."""
     threading.Thread(target=_end_logins, name="drain", daemon=True).start()
 

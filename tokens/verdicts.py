@@ -10,8 +10,10 @@ other may start.
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
+from celery import current_app
 from django.db import transaction
 from django.utils import timezone
 
@@ -26,6 +28,7 @@ from tokens.errors import (
     LoginFailed,
     LoginTimedOut,
     PasswordNeeded,
+    PersonLeft,
     PersonNeeded,
     WrongPassword,
 )
@@ -33,6 +36,16 @@ from tokens.models import LoginAttempt, Outcome
 from tokens.services import token_store
 
 log = structlog.get_logger(__name__)
+
+NEVER_BEGUN = "No browser was free for this login while its page was open."
+CHECKS = {
+    "captcha": "The sign-on asks for a captcha.",
+    "second factor": "The sign-on asks for a second factor.",
+    "bot check": "The sign-on shows nothing to an automated browser.",
+    "password": "The sign-on asks for the password, and none is stored.",
+    "page": "The sign-on shows a page on which only a person can go on.",
+}
+"""Why an account waits for a person, by the `asked` of a live login that nobody finished."""
 
 MAX_TRIES_WITH_PASSWORD = 2
 MAX_BACK_OFF_MINUTES = 30
@@ -74,6 +87,8 @@ def refused(attempt: LoginAttempt, error: LoginError, *, password: str | None) -
     elif isinstance(error, PersonNeeded | PasswordNeeded):
         _block(account, LoginBlock.NEEDS_YOU, error.message)
         _end(attempt, Outcome.NEEDS_YOU, error.message)
+    elif isinstance(error, PersonLeft) or (attempt.live and isinstance(error, LoginTimedOut)):
+        _unanswered(attempt, error)
     else:
         if isinstance(error, LoginFailed | LoginTimedOut) and not _submitted(attempt):
             # It may have been the kept cookies that led astray: the next login starts without them.
@@ -102,6 +117,26 @@ def failed(attempt: LoginAttempt, message: str, *, outcome: Outcome = Outcome.FA
     _end(attempt, outcome, message)
 
 
+def _unanswered(attempt: LoginAttempt, error: LoginError) -> None:
+    """The person of a live login did not finish it. Where the sign-on had asked them something, it did not refuse the
+    password: the try is taken back, and no login starts by itself to be asked the same again.
+    """
+    account = attempt.account
+    if attempt.asked and _submitted(attempt):
+        account.password_tries = max(0, account.password_tries - 1)
+        account.save(update_fields=["password_tries"])
+    if attempt.asked and not account.login_block:
+        _block(account, LoginBlock.NEEDS_YOU, CHECKS.get(attempt.asked, CHECKS["page"]))
+    _end(attempt, Outcome.FAILED, error.message)
+
+
+def never_begun(attempt: LoginAttempt) -> None:
+    """A live login for which no browser was free while its page was open."""
+    LoginAttempt.objects.filter(pk=attempt.pk, started_at=None, ended_at=None).update(
+        ended_at=timezone.now(), outcome=Outcome.FAILED, message=NEVER_BEGUN, lease_until=None, live_secret=""
+    )
+
+
 def lost(attempt: LoginAttempt) -> None:
     """The process that ran the login died. What is left of Chrome stays noted for the sweep."""
     failed(attempt, "The process that ran this login ended in the middle of it.", outcome=Outcome.LOST)
@@ -112,15 +147,29 @@ def _submitted(attempt: LoginAttempt) -> bool:
 
 
 def _block(account: Account, block: LoginBlock, reason: str) -> None:
+    is_new = account.login_block != block
     account.login_block, account.login_block_reason = block, reason[:300]
     account.save(update_fields=["login_block", "login_block_reason"])
+    if is_new and block == LoginBlock.NEEDS_YOU:
+        # Robust: the end of a login does not depend on whether the broker is there.
+        transaction.on_commit(lambda: _tell_member(account.pk), robust=True)
+
+
+def _tell_member(account_id: UUID) -> None:
+    current_app.send_task("tokens.tell_needs_you", args=[str(account_id)], queue="calls", expires=3600)
 
 
 def _end(attempt: LoginAttempt, outcome: Outcome, message: str) -> None:
     """Close the row; only the first end counts."""
     kept_chrome = {} if outcome == Outcome.LOST else {"process_group": None}
     LoginAttempt.objects.filter(pk=attempt.pk, ended_at=None).update(
-        ended_at=timezone.now(), outcome=outcome, message=message[:500], lease_until=None, **kept_chrome
+        ended_at=timezone.now(),
+        outcome=outcome,
+        message=message[:500],
+        lease_until=None,
+        asked="",
+        live_secret="",
+        **kept_chrome,
     )
     attempt.refresh_from_db()
     log.info("login ended", login=str(attempt.pk), account=str(attempt.account_id), outcome=str(outcome))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
-from gateway import catalogue, database
-from gateway.api.auth import account_of, caller_of, key_of
+from gateway import allowances, catalogue, database
+from gateway.allowances import Standing
+from gateway.api.auth import account_of, caller_of, check_address, check_model, check_standing, key_of
 from gateway.api.reasoning import ReasoningView
 from gateway.api.replies import Emit, Piece, Reply, Writer
 from gateway.api.requests import ChatRequest, Parsed, to_prompt
@@ -21,7 +23,10 @@ from gateway.chat import opened
 from gateway.errors import AccountUnavailable, ModelNotFound, QueueFull, SchoolError
 from gateway.models import UsageRecord
 from gateway.school.catalog import Model
-from gateway.usage import Usage, record_open, recorded
+from gateway.usage.recording import Usage, record_open, recorded
+
+FindCaller = Callable[[], Caller]
+"""Asks the database whose request it is. Raises `InvalidApiKey`."""
 
 
 class FrameWriter(Protocol):
@@ -93,11 +98,13 @@ class Admission:
     async def _parsed(self, request: ChatRequest, ignored: tuple[str, ...]) -> Parsed:
         """A model that a stale catalogue does not know is looked up again first."""
         try:
-            return to_prompt(request, ignored, _by_id(self.offer), self.caller.preferences)
+            parsed = to_prompt(request, ignored, _by_id(self.offer), self.caller.preferences)
         except ModelNotFound:
             if self.offer is None or not self.offer.may_be_outdated:
                 raise
-            return to_prompt(request, ignored, _by_id(await catalogue.refresh(self.line)), self.caller.preferences)
+            parsed = to_prompt(request, ignored, _by_id(await catalogue.refresh(self.line)), self.caller.preferences)
+        check_model(self.caller, parsed.prompt.model)
+        return parsed
 
     @asynccontextmanager
     async def _unknown_model_named(self, request: ChatRequest) -> AsyncIterator[None]:
@@ -111,22 +118,47 @@ class Admission:
             raise
 
 
+def by_key(exchange: Exchange) -> FindCaller:
+    """The caller is whose key the request carries."""
+    return partial(caller_of, key_of(exchange.headers), exchange.address)
+
+
 @asynccontextmanager
-async def admitted(exchange: Exchange, endpoint: str) -> AsyncIterator[Admission]:
-    """Raises `InvalidApiKey` and `AccountBlocked`; whatever the block raises is on record."""
+async def admitted(exchange: Exchange, endpoint: str, find: FindCaller | None = None) -> AsyncIterator[Admission]:
+    """The caller is whose key the request carries, unless `find` finds another.
+
+    Raises `InvalidApiKey`; whatever is raised after that, also by the block, is on record.
+    """
     usage = _usage(exchange, endpoint)
-    caller, row, offer = await database.run(_admit, key_of(exchange.headers), usage)
+    caller, row, offer, standing = await database.run(_admit, find or by_key(exchange), exchange, usage)
+    if standing is not None:
+        for name, value in standing.headers().items():
+            exchange.header(name, value)
     async with recorded(usage, row):
+        check_address(caller, exchange.address)
+        check_standing(standing)
         line = member_line(account_of(caller))
         exchange.may_have_cost = lambda: line.may_have_cost
         usage.waits = line.waits
         yield Admission(exchange, caller, usage, line, offer)
 
 
-def _admit(key: str, usage: Usage) -> tuple[Caller, UsageRecord, Offer | None]:
+def _admit(
+    find: FindCaller, exchange: Exchange, usage: Usage
+) -> tuple[Caller, UsageRecord, Offer | None, Standing | None]:
     """All that a request asks of the database before the school is asked: together, because each way there costs."""
-    caller = caller_of(key)
-    return caller, record_open(usage, caller), catalogue.stored(caller.account.pk) if caller.account else None
+    caller = find()
+    row = record_open(usage, caller)
+    standing = _standing(caller, exchange)
+    return caller, row, catalogue.stored(caller.account.pk) if caller.account else None, standing
+
+
+def _standing(caller: Caller, exchange: Exchange) -> Standing | None:
+    """Where a key with limits stands; what asks for an answer counts, what only reads does not."""
+    if caller.key_id is None or not caller.bounds.are_counted:
+        return None
+    counts = exchange.method == "POST" and caller.bounds.allow_address(exchange.address)
+    return (allowances.take if counts else allowances.look)(caller.key_id, caller.bounds)
 
 
 def _by_id(offer: Offer | None) -> dict[str, Model] | None:

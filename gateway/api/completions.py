@@ -17,7 +17,7 @@ from gateway.api.requests import ChatRequest, Parsed, StreamOptions, check, deco
 from gateway.api.responses import DONE, frame, usage_body
 from gateway.api.streaming import Consumer, Exchange
 from gateway.errors import InvalidRequest
-from gateway.usage import Usage
+from gateway.usage.recording import Usage
 
 
 class CompletionRequest(msgspec.Struct):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import DatabaseError, connection
 
 from gateway import catalogue, database
-from gateway.api.admission import Admission, admitted
+from gateway.api.admission import Admission, FindCaller, admitted, by_key
+from gateway.api.auth import check_model
 from gateway.api.requests import Parsed, parse
 from gateway.api.responses import ChunkWriter, completion
+from gateway.api.session_auth import by_session
 from gateway.api.streaming import Consumer, Exchange
 from gateway.catalogue import Offer
 from gateway.errors import DatabaseUnreachable, ModelNotFound, UnknownRoute
@@ -20,15 +22,19 @@ class ChatCompletions(Consumer):
     """`POST /v1/chat/completions`"""
 
     methods = ("POST",)
+    endpoint: ClassVar[str] = "chat/completions"
 
     async def respond(self, exchange: Exchange, body: bytes) -> None:
-        async with admitted(exchange, "chat/completions") as admission:
+        async with admitted(exchange, self.endpoint, self.find_caller(exchange)) as admission:
             request, ignored = parse(body)
             async with admission.prepared(request, ignored) as parsed:
                 if request.stream:
                     await self._stream(admission, parsed)
                 else:
                     await self._collect(admission, parsed)
+
+    def find_caller(self, exchange: Exchange) -> FindCaller:
+        return by_key(exchange)
 
     async def _stream(self, admission: Admission, parsed: Parsed) -> None:
         request, exchange = parsed.request, admission.exchange
@@ -49,13 +55,24 @@ class ChatCompletions(Consumer):
         await admission.exchange.answer(answer)
 
 
+class Playground(ChatCompletions):
+    """`POST /dashboard/playground/chat/completions`: the same for our page, where a session stands for the key."""
+
+    endpoint = "playground"
+    cross_origin = False
+
+    def find_caller(self, exchange: Exchange) -> FindCaller:
+        return by_session(exchange)
+
+
 class Models(Consumer):
     """`GET /v1/models`: from the stored catalogue, also when the school is down."""
 
     async def respond(self, exchange: Exchange, body: bytes) -> None:
         async with admitted(exchange, "models") as admission:
             offer = admission.offer or await catalogue.refresh(admission.line)
-            await exchange.answer({"object": "list", "data": [_model_body(model, offer) for model in offer.models]})
+            allowed = [model for model in offer.models if admission.caller.bounds.allow_model(model.id)]
+            await exchange.answer({"object": "list", "data": [_model_body(model, offer) for model in allowed]})
 
 
 class OneModel(Consumer):
@@ -67,6 +84,7 @@ class OneModel(Consumer):
             model = offer.find(self.route["id"])
             if model is None:
                 raise ModelNotFound("This model is not offered to your account. GET /v1/models lists those that are.")
+            check_model(admission.caller, model.id)
             await exchange.answer(_model_body(model, offer))
 
 

@@ -13,7 +13,7 @@ from gateway.api.toolcalls import CallReader, ToolCall
 from gateway.api.tools import Toolbox
 from gateway.chat import Chat, Outcome
 from gateway.errors import GatewayError
-from gateway.usage import Turn
+from gateway.usage.recording import Turn
 
 log = structlog.get_logger(__name__)
 

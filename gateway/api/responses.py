@@ -16,7 +16,7 @@ from gateway.answer import Delta
 from gateway.api.replies import Piece
 from gateway.api.toolcalls import ToolCall, message_fields
 from gateway.errors import GatewayError
-from gateway.usage import Usage
+from gateway.usage.recording import Usage
 
 KEEP_ALIVE = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"

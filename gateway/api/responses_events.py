@@ -17,7 +17,7 @@ from gateway.api.replies import Piece
 from gateway.api.responses_request import ResponsesRequest
 from gateway.api.toolcalls import ToolCall
 from gateway.errors import GatewayError
-from gateway.usage import Usage
+from gateway.usage.recording import Usage
 
 INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """`incomplete_details.reason` by the finish reason of a chat."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.api.completions import Completions
-from gateway.api.consumers import ChatCompletions, Health, Models, NoRoute, OneModel
+from gateway.api.consumers import ChatCompletions, Health, Models, NoRoute, OneModel, Playground
 from gateway.api.responses_consumers import Responses, StoredResponses
 from gateway.api.streaming import Consumer
 
@@ -11,10 +11,13 @@ from gateway.api.streaming import Consumer
 OWN = {"v1", "chat", "models", "responses", "completions", "messages", "embeddings", "healthz"}
 # A base URL that already names an endpoint, as some people paste it: `/v1/chat/completions` + `/models`.
 ENDPOINTS = (["chat", "completions"], ["models"], ["responses"], ["completions"])
+PLAYGROUND = "/dashboard/playground/chat/completions"
 
 
 def api_consumer(path: str) -> Consumer | None:
     """The consumer of a decoded path, or None where the path is not the API's."""
+    if path == PLAYGROUND:
+        return Playground()
     parts = [part for part in path.split("/") if part]
     if not parts or parts[0] not in OWN:
         return None

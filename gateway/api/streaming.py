@@ -20,6 +20,7 @@ import structlog
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from gateway.addresses import scope_address
 from gateway.api.responses import KEEP_ALIVE, error_frame
 from gateway.errors import (
     AnswerCut,
@@ -30,7 +31,7 @@ from gateway.errors import (
     RequestTooLarge,
     ShuttingDown,
 )
-from gateway.usage import SHUTTING_DOWN
+from gateway.usage.recording import SHUTTING_DOWN
 
 log = structlog.get_logger("gateway.access")
 
@@ -50,10 +51,13 @@ EXPOSED_HEADERS = (
 class Exchange:
     """One request and the one answer to it: JSON, or a stream of frames."""
 
-    def __init__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Mapping[str, Any], receive: Receive, send: Send, *, cross_origin: bool = True) -> None:
+        self.scope = scope
+        self.cross_origin = cross_origin
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        self.address = scope_address(scope, self.headers)
         self.request_id = f"req_{secrets.token_hex(12)}"
         self.arrived = time.monotonic()
         self.status: int | None = None
@@ -170,7 +174,7 @@ class Exchange:
 
     def _cors(self) -> dict[str, str]:
         """Any page may call the API: a key is needed, cookies play no part."""
-        if "origin" not in self.headers:
+        if "origin" not in self.headers or not self.cross_origin:
             return {}
         return {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED_HEADERS}
 
@@ -179,6 +183,8 @@ class Consumer:
     """One route of the API. A subclass writes `respond`; everything it raises becomes OpenAI's JSON."""
 
     methods: ClassVar[tuple[str, ...]] = ("GET",)
+    cross_origin: ClassVar[bool] = True
+    """Whether pages of other hosts may call it."""
 
     def __init__(self, **route: str) -> None:
         self.route = route
@@ -188,7 +194,7 @@ class Consumer:
         raise NotImplementedError
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, cross_origin=self.cross_origin)
         try:
             await self._answer(exchange)
         except ClientLeft:
@@ -199,7 +205,7 @@ class Consumer:
     async def _answer(self, exchange: Exchange) -> None:
         try:
             _check_host(exchange)
-            if exchange.method == "OPTIONS":
+            if exchange.method == "OPTIONS" and self.cross_origin:
                 await self._preflight(exchange)
             elif exchange.method not in self.methods:
                 exchange.header("allow", ", ".join(self.methods))

@@ -29,7 +29,7 @@ def main() -> None:
     if not works():
         make_virtual_environment()
     unless_done("packages", fingerprint("requirements.txt", "pyproject.toml"), install_packages)
-    unless_done("chrome", "", find_chrome)
+    unless_done("chrome", fingerprint("tokens/management/commands/install_chrome.py"), find_chrome)
     unless_done("database", fingerprint(".env", "*/migrations/*.py") + database_variables(), migrate)
 
 

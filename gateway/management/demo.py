@@ -26,13 +26,15 @@ from django.utils import timezone
 from accounts.keys import key_issue
 from accounts.models import Account, ApiKey, Member
 from accounts.services import account_resume, member_add, password_change
+from gateway.management import sample_usage
 from gateway.management.processes import Program, gateway_programs, supervisor_command, write_configuration
 from tokens.logins import login_ask, logins_resend
 from tokens.models import LoginAttempt, Outcome, Trigger, UpstreamToken
 
 HOST = "127.0.0.1"
-XJTLU_USERNAME, XJTLU_PASSWORD = "San.Zhang24", "demo-password"
+XJTLU_USERNAME, ASKED_USERNAME, XJTLU_PASSWORD = "San.Zhang24", "Wei.Li25", "demo-password"
 QUESTION = "Hello! Who are you?"
+SAMPLE_REQUESTS = 1500
 START_SECONDS = 60.0
 ANSWER_SECONDS = 120.0
 POLL_SECONDS = 0.2
@@ -160,39 +162,65 @@ def gateway_url() -> str:
 
 @dataclass(frozen=True, repr=False)
 class Sample:
-    """What the demo has made: the admin's password and the key are new with each start."""
+    """What the demo has made: the passwords and the key are new with each start."""
 
     account: Account
     admin_name: str
-    admin_password: str
+    asked_name: str
+    password: str
     api_key: str
 
 
-def make_sample() -> Sample:
-    """An admin, and a member with an account and a key, made anew or set right after changes by hand."""
-    password = secrets.token_urlsafe(9)
+def make_admin() -> Member:
+    """Before the start, which otherwise prints a link for the first admin. Nobody can sign in with it yet."""
     admin, _ = Member.objects.get_or_create(username="admin")
     admin.is_staff = admin.is_superuser = admin.is_active = True
-    admin.set_password(password)
+    admin.set_unusable_password()
     admin.save()
-    account = _account()
+    return admin
+
+
+def make_sample() -> Sample:
+    """An admin, a member with a key, and a member whom the school asks for a captcha: made anew or set right."""
+    password = secrets.token_urlsafe(9)
+    admin = make_admin()
+    account = _account("demo", XJTLU_USERNAME)
+    asked = _account("captcha", ASKED_USERNAME)
+    for member in (admin, account.member, asked.member):
+        member.is_active = True
+        member.set_password(password)
+        member.save()
     ApiKey.objects.filter(member=account.member, name="demo").delete()
     _, key = key_issue(member=account.member, name="demo")
-    return Sample(account, admin.username, password, key)
+    _let_school_ask(asked)
+    return Sample(account, admin.username, asked.member.username, password, key)
 
 
-def _account() -> Account:
+def make_usage(member: Member) -> None:
+    """Requests of the last 30 days, unless an earlier start has made them."""
+    if not sample_usage.samples().exists():
+        sample_usage.make([member], rows=SAMPLE_REQUESTS, days=30, seed=None, say=lambda line: None)
+
+
+def _account(name: str, username: str) -> Account:
     """The simulated school is new with each start: what it gave out before is worth nothing."""
-    account = Account.objects.select_related("member").filter(username=XJTLU_USERNAME).first()
+    account = Account.objects.select_related("member").filter(username=username).first()
     if account is None:
-        Member.objects.filter(username="demo").delete()
-        return member_add(name="demo", xjtlu_username=XJTLU_USERNAME, xjtlu_password=XJTLU_PASSWORD)
+        Member.objects.filter(username=name).delete()
+        return member_add(name=name, xjtlu_username=username, xjtlu_password=XJTLU_PASSWORD)
     UpstreamToken.objects.filter(account=account).delete()
     LoginAttempt.objects.filter(account=account, ended_at=None).update(lease_until=timezone.now())
     logins_resend()
     password_change(account=account, xjtlu_password=XJTLU_PASSWORD)
     account_resume(account=account)
     return account
+
+
+def _let_school_ask(account: Account) -> None:
+    """The simulated school asks this user for a slider captcha; the login that meets it goes on by itself."""
+    user = {"username": account.username, "password": XJTLU_PASSWORD, "check": "slider"}
+    httpx.post(f"{settings.XIPU_PORTAL_URL}_sim/users", json=user, trust_env=False, timeout=5).raise_for_status()
+    login_ask(account=account, trigger=Trigger.ADDED)
 
 
 def log_in(account: Account, *, say: Say) -> None:

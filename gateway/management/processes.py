@@ -33,12 +33,14 @@ class Program:
 
 
 def gateway_programs() -> list[Program]:
-    """Web process, workers for logins and calls, and the schedule's sender."""
+    """Web process, workers for logins, live logins and calls, and the schedule's sender."""
     drain = settings.DRAIN_SECONDS + KILL_MARGIN_SECONDS
     return [
         Program("web", [sys.executable, "manage.py", "serve"], drain),
         # Threads, since a login waits for Chrome, and Chrome's own watchdog ends what hangs.
         Program("logins", _worker("logins", settings.GATEWAY_BROWSERS), drain),
+        # A person's five minutes keep no other login waiting.
+        Program("live", _worker("live", settings.GATEWAY_LIVE_BROWSERS), drain),
         Program("calls", _worker("calls", CALL_THREADS), KILL_MARGIN_SECONDS),
         Program("beat", [*_celery("beat"), "--pidfile="], KILL_MARGIN_SECONDS),
     ]

@@ -60,39 +60,39 @@ class Script:
         return self.node.run(self.name, feature, self.endpoint, {"prompt": prompt, "model": model, **options})
 
 
-def installed(cache: Path) -> Path:
-    """The folder `node_modules`. Skips the test where there is none to be had."""
+def installed(cache: Path, sources: Path = SOURCES) -> Path:
+    """The folder `node_modules`, of the lock file in `sources`. Skips the test where there is none to be had."""
     _need_node()
-    lock_file = (SOURCES / "package-lock.json").read_bytes()
+    lock_file = (sources / "package-lock.json").read_bytes()
     folder = cache / hashlib.sha256(lock_file).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(cache / "lock"):
         if not (folder / "done").exists():
-            _install(folder)
+            _install(folder, sources)
     return folder / "node_modules"
 
 
 def _need_node() -> None:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: the Node clients are not tested")
+            pytest.skip(f"{program} is not installed: what needs it is not tested")
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if int(version.removeprefix("v").partition(".")[0]) < LEAST_NODE:
-        pytest.skip(f"Node {version} is older than {LEAST_NODE}: the Node clients are not tested")
+        pytest.skip(f"Node {version} is older than {LEAST_NODE}: what needs it is not tested")
 
 
-def _install(folder: Path) -> None:
+def _install(folder: Path, sources: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(SOURCES / name, folder)
+        shutil.copy(sources / name, folder)
     command = ["npm", "ci", "--ignore-scripts", "--fetch-retries=1", "--loglevel=error", "--no-audit", "--no-fund"]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        pytest.skip(f"npm did not finish within {INSTALL_SECONDS} s: the Node clients are not tested")
+        pytest.skip(f"npm did not finish within {INSTALL_SECONDS} s: what needs its packages is not tested")
     if done.returncode != 0:
-        pytest.skip(f"npm cannot install the Node clients: {' '.join(done.stderr.split())[:300]}")
+        pytest.skip(f"npm cannot install the packages: {' '.join(done.stderr.split())[:300]}")
     (folder / "done").touch()
 
 

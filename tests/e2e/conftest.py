@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver import Chrome
 
+from tests.browser.browser import Browser
+from tests.browser.chromium import running_chromium
+from tests.browser.failures import show_failure
 from tests.e2e.stack import (
+    CONDITION_SECONDS,
     INTERVAL_SECONDS,
     SCHOOL_SETTINGS,
     TOLERANCE_SECONDS,
@@ -26,8 +31,9 @@ SHOWN_CHARACTERS = 4000
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """A failed test shows what the processes have written last."""
+    """A failed test shows what the processes have written last, and what the browser showed."""
     report = yield
+    show_failure(item, report)
     stack = getattr(item, "funcargs", {}).get("stack")
     if report.failed and isinstance(stack, Stack):
         for log in sorted((stack.root / "logs").glob("*.log")):
@@ -74,3 +80,23 @@ def school(stack: Stack) -> BusySchool:
 def member(stack: Stack) -> Person:
     """A member with a pasted token."""
     return stack.member()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chrome]:
+    with running_chromium() as driver:
+        yield driver
+
+
+@pytest.fixture
+def browser(chromium: Chrome, stack: Stack) -> Iterator[Browser]:
+    """Nobody is signed in. The test fails where its pages had errors or asked other hosts for anything."""
+    browser = Browser(chromium, at_another_host(stack.url), patience=CONDITION_SECONDS)
+    browser.start_anew()
+    yield browser
+    assert browser.faults() == []
+
+
+def at_another_host(url: str) -> str:
+    """The same by the machine's other name: a host shares its cookies with all its ports, so also with the portal."""
+    return url.replace("127.0.0.1", "localhost")

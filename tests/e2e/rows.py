@@ -18,7 +18,7 @@ from django.db.models import F
 from django.forms.models import model_to_dict
 from django.utils import timezone
 
-from accounts import crypto
+from accounts import crypto, invitations
 from accounts.models import Account, LoginBlock, Member
 from accounts.services import account_pause, password_change, sign_on_cookies
 from gateway import catalogue
@@ -31,6 +31,7 @@ from tokens.logins import login_ask
 from tokens.models import LoginAttempt, Trigger, UpstreamToken
 
 AGO = timedelta(hours=1)
+CHATS = ("chat/completions", "playground")
 REDIS_CLAIM = "claimed"
 
 
@@ -46,6 +47,22 @@ def import_token(name: str, token: dict[str, Any]) -> None:
     """A pasted token, with a list of models that is fresh."""
     command("import_token", name, stdin=json.dumps(token))
     catalogue.store(account(name)["id"], (Model(id=MODEL, label="Qwen 3.6"), Model(id="gpt-5.6-luna", label="Luna")))
+
+
+def invite(name: str) -> str:
+    """An invitation's path."""
+    _invitation, secret = invitations.invitation_make(member=Member.objects.get(username=name), created_by=None)
+    return f"/dashboard/invitation/{secret}/"
+
+
+def make_admin(name: str) -> None:
+    Member.objects.create_superuser(name)
+
+
+def choose_password(name: str, password: str) -> None:
+    member = Member.objects.get(username=name)
+    member.set_password(password)
+    member.save()
 
 
 def forget_models(name: str) -> None:
@@ -84,7 +101,7 @@ def logins(name: str) -> list[dict[str, Any]]:
 
 def usage(name: str) -> list[dict[str, Any]]:
     """The member's chats, oldest first."""
-    records = UsageRecord.objects.filter(member__username=name, endpoint="chat/completions")
+    records = UsageRecord.objects.filter(member__username=name, endpoint__in=CHATS)
     return [dict(values) for values in records.order_by("created_at").values()]
 
 

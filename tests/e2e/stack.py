@@ -301,7 +301,7 @@ def running_stack(root: Path) -> Iterator[Stack]:
         stack.desk(rows.command, "migrate", "--verbosity=0")
         closing.callback(stack.stop)
         stack.start_web()
-        for name in ("logins", "calls", "beat"):
+        for name in ("logins", "live", "calls", "beat"):
             stack.start(name)
         yield stack
 

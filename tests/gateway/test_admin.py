@@ -7,16 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib import admin
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.keys import key_issue
 from accounts.models import Account, Member
 from accounts.services import member_add
-from gateway.admin import BoundedPaginator
-from gateway.admin_format import UNKNOWN, count, milliseconds
+from gateway.admin.rows import BoundedPaginator
+from gateway.formats import UNKNOWN, count, milliseconds
 from gateway.models import Catalogue, Installation, Lane, TokenSource, UpstreamSession, UsageRecord, UsageStatus
 
 pytestmark = pytest.mark.django_db
@@ -50,9 +52,16 @@ def shown(answer: Any) -> set[str]:
 
 
 def column(answer: Any, name: str) -> str:
-    cell = re.search(rf'<td class="field-{name}[^"]*">(.*?)</td>', text(answer), re.DOTALL)
+    cell = re.search(rf'<td class="field-{name}\b[^>]*>(.*?)</td>', text(answer), re.DOTALL)
     assert cell is not None
-    return cell[1]
+    return cell[1].strip()
+
+
+def streamed(answer: Any) -> str:
+    async def collected() -> bytes:
+        return b"".join([piece async for piece in answer.streaming_content])
+
+    return async_to_sync(collected)().decode()
 
 
 class TestUsage:
@@ -116,6 +125,72 @@ class TestUsage:
         record("b", model="gpt", created_at=datetime(2025, 3, 2, 4, tzinfo=UTC), **other)
         assert shown(boss.get(f"{USAGE}?{query}")) == found
 
+    def test_a_rare_value_is_sought_among_the_newest_unless_a_time_is_chosen(
+        self, monkeypatch: pytest.MonkeyPatch, boss: Client
+    ) -> None:
+        monkeypatch.setattr("gateway.admin.rows.SEARCHED", 1)
+        record("old", error_code="rare", created_at=datetime(2025, 3, 2, 4, tzinfo=UTC))
+        record("new")
+        assert shown(boss.get(f"{USAGE}?error_code=rare")) == set()
+        assert shown(boss.get(f"{USAGE}?error_code=rare&created_at__year=2025")) == {"old"}
+
+    def test_the_list_is_filtered_by_key(self, boss: Client, account: Account) -> None:
+        key, _text = key_issue(member=account.member)
+        record("a", api_key=key)
+        record("b")
+        assert shown(boss.get(f"{USAGE}?api_key__id__exact={key.pk}")) == {"a"}
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("from_0=2025-03-02", {"b"}),
+            ("to_0=2025-03-01", {"a"}),
+            ("from_0=2025-03-01&created_at_to_0=2025-03-02", {"a", "b"}),
+            ("from_0=2025-03-01&created_at_from_1=23:31:00", {"b"}),
+            ("from_0=nonsense", {"a", "b"}),
+        ],
+    )
+    def test_the_list_is_filtered_by_time_in_the_readers_zone(self, boss: Client, query: str, found: set[str]) -> None:
+        boss.cookies["time_zone"] = "Asia/Shanghai"
+        record("a", created_at=datetime(2025, 3, 1, 15, 30, tzinfo=UTC))
+        record("b", created_at=datetime(2025, 3, 1, 16, 30, tzinfo=UTC))
+        assert shown(boss.get(f"{USAGE}?created_at_{query}", follow=True)) == found
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize(("form", "first"), [("csv", "time,request_id,"), ("jsonl", '{"time"')])
+    def test_the_filtered_list_is_exported(self, boss: Client, form: str, first: str) -> None:
+        record("a", status=UsageStatus.FAILED)
+        record("b")
+        answer = boss.get(f"{USAGE}export/{form}/?status__exact=failed")
+        lines = streamed(answer).splitlines()
+        assert answer.streaming
+        assert lines[0].startswith(first)
+        assert [line for line in lines if ",a," in line or '"a"' in line]
+        assert not [line for line in lines if ",b," in line or '"b"' in line]
+
+    def test_the_export_keeps_the_filters_of_the_list(self, boss: Client) -> None:
+        assert f"{USAGE}export/csv/?stream__exact=0" in text(boss.get(f"{USAGE}?stream__exact=0"))
+
+    def test_no_other_form_is_exported(self, boss: Client) -> None:
+        assert boss.get(f"{USAGE}export/xlsx/").status_code == 404
+
+    def test_the_export_needs_the_permission_to_view(self) -> None:
+        client = Client()
+        client.force_login(Member.objects.create_user("helper", is_staff=True))
+        assert client.get(f"{USAGE}export/csv/").status_code == 403
+
+    def test_the_page_of_a_failure_says_cause_who_must_act_and_whether_to_retry(self, boss: Client) -> None:
+        row = record(status=UsageStatus.FAILED, error_code="account_paused", http_status=403)
+        page = text(boss.get(f"{USAGE}{row.pk}/change/"))
+        for part in ("XJTLU account is paused here", "Who must act: the gateway&#x27;s admin.", "A retry is useless"):
+            assert part in page
+
+    def test_the_page_of_a_record_shows_its_timeline(self, boss: Client) -> None:
+        row = record(session_ms=100, first_token_ms=300, total_ms=1000)
+        page = text(boss.get(f"{USAGE}{row.pk}/change/"))
+        assert '<ol class="timeline">' in page
+        assert "Answer complete" in page
+
     def test_the_list_is_filtered_by_member(self, boss: Client, account: Account) -> None:
         record("a", member=account.member)
         record("b")
@@ -149,7 +224,7 @@ class TestUsage:
         assert all("LIMIT 10000" in each for each in counts)
 
     def test_the_count_is_of_the_newest_rows(self, monkeypatch: pytest.MonkeyPatch, boss: Client) -> None:
-        monkeypatch.setattr("gateway.admin.REACH", 2)
+        monkeypatch.setattr("gateway.admin.rows.REACH", 2)
         for number in range(3):
             record(str(number))
         assert BoundedPaginator(UsageRecord.objects.all(), 50).count == 2

@@ -11,8 +11,7 @@ from django.utils import timezone
 from accounts.keys import key_issue, key_revoke
 from accounts.models import Account, ApiKey, Member
 from accounts.services import account_pause, account_resume, member_add
-from gateway.models import UsageRecord
-from tests.conftest import body
+from tests.conftest import body, closed_record
 from tests.school import School
 from tokens.services import token_import
 
@@ -56,7 +55,7 @@ def test_a_member_without_an_account_is_403(gateway: httpx.Client) -> None:
     _, key = key_issue(member=Member.objects.create(username="nobody"))
     response = gateway.post(CHAT, json=body(), headers={"authorization": f"Bearer {key}"})
     assert refused(response) == (403, "no_account")
-    assert UsageRecord.objects.get().error_code == "no_account"
+    assert closed_record().error_code == "no_account"
 
 
 def test_a_paused_account_is_403_until_it_is_resumed(client: httpx.Client, account: Account, school: School) -> None:
@@ -73,7 +72,7 @@ def test_a_key_reaches_only_its_members_own_account(client: httpx.Client, school
     token_import(account=other, pasted=school.token("Li.Si21"))
     client.post(CHAT, json=body())
     assert school.calls("Li.Si21") == []
-    assert UsageRecord.objects.get().account_id != other.pk
+    assert closed_record().account_id != other.pk
 
 
 def test_using_a_key_is_noted(client: httpx.Client) -> None:

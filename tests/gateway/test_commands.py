@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from accounts import crypto
 from accounts.keys import key_find
-from accounts.models import Account, ApiKey, Member
+from accounts.models import Account, ApiKey, AuditEntry, Member
 from gateway import departure
 from gateway.models import UpstreamSession, UsageRecord
 from tests.tokens.test_services import pasted
@@ -187,3 +187,37 @@ def test_a_school_that_never_answers_does_not_keep_the_secrets(member: Member) -
     member.refresh_from_db()
     departure.finish(member=member, cleaned=False)
     assert not Member.objects.exists()
+
+
+# Audit
+
+
+def test_what_commands_do_is_in_the_audit(member: Member) -> None:
+    run("issue_key", "alice", "--name", "Dify")
+    run("invite", "alice")
+    run("remove_member", "alice")
+    entries = list(AuditEntry.objects.order_by("id").values_list("actor_name", "action", "target_kind"))
+    assert entries == [
+        ("manage.py add_member", "Added.", "account"),
+        ("manage.py add_member", "Issued.", "apikey"),
+        ("manage.py issue_key", "Issued.", "apikey"),
+        ("manage.py invite", "Made an invitation link.", "member"),
+        ("manage.py remove_member", "Removed.", "member"),
+    ]
+
+
+def test_a_command_that_fails_leaves_no_entry(member: Member) -> None:
+    AuditEntry.objects.all().delete()
+    with pytest.raises(CommandError):
+        add("alice")
+    with pytest.raises(CommandError):
+        run("issue_key", "nobody")
+    assert not AuditEntry.objects.exists()
+
+
+def test_the_xjtlu_username_of_a_member_who_left_is_not_in_the_audit(member: Member) -> None:
+    username = member.account.username
+    assert AuditEntry.objects.filter(target_name=username).exists()
+    departure.finish(member=member, cleaned=True)
+    assert not AuditEntry.objects.filter(target_name=username).exists()
+    assert AuditEntry.objects.filter(target_kind="account", target_name="alice").exists()

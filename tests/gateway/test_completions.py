@@ -11,8 +11,7 @@ import pytest
 from openai import DefaultHttpxClient, OpenAI
 from openai.types import Completion
 
-from gateway.models import UsageRecord
-from tests.conftest import until
+from tests.conftest import closed_record
 from tests.gateway.test_chat_completions import frames
 from tests.school import MODEL, School
 
@@ -114,8 +113,7 @@ def test_a_failure_after_the_200_is_raised(sdk: OpenAI) -> None:
 
 def test_the_request_is_on_record(client: httpx.Client) -> None:
     client.post(PATH, json=asked())
-    until(lambda: UsageRecord.objects.filter(status="done").exists(), "the record's end")
-    assert UsageRecord.objects.get().endpoint == "completions"
+    assert closed_record().endpoint == "completions"
 
 
 @pytest.mark.parametrize("path", ["/v1/completions/", "/completions"])

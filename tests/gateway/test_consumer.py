@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.api.streaming import Consumer, Exchange
-from gateway.usage import SHUTTING_DOWN
+from gateway.usage.recording import SHUTTING_DOWN
 
 SCOPE: dict[str, Any] = {"method": "GET", "path": "/v1/x", "headers": [(b"host", b"localhost")]}
 

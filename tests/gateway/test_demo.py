@@ -113,7 +113,7 @@ def test_run_starts_what_is_killed_again_and_stops_with_its_terminal(start: Star
         DATABASE_URL="",
         GATEWAY_LOG_LEVEL="INFO",
     )
-    until(lambda: output(tmp_path).count("worker ready") == 2 and "gateway ready" in output(tmp_path), "the start")
+    until(lambda: output(tmp_path).count("worker ready") == 3 and "gateway ready" in output(tmp_path), "the start")
     web = next(each for each in processes_of(tmp_path / "data") if "serve" in each.cmdline())
     web.kill()
     until(lambda: output(tmp_path).count("gateway ready") == 2, "a new web process")
@@ -163,7 +163,7 @@ def test_programs_of_one_priority_stop_together() -> None:
     first = Program("first", ["true"], stop_seconds=1, priority=1)
     config = parsed(configuration([*gateway_programs(), first, replace(first, name="second")]))
     assert config["group:1"]["programs"] == "first,second"
-    assert config["group:10"]["programs"] == "web,logins,calls,beat"
+    assert config["group:10"]["programs"] == "web,logins,live,calls,beat"
 
 
 def test_odd_letters_in_paths_are_kept(settings: Settings, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_login_that_fails_is_503_with_what_happened_and_who_must_act(
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (503, "wrong_password")
     assert "The password is wrong." in error["message"]
-    assert "admin" in error["message"]
+    assert "on your account's page" in error["message"]
     assert (response.headers["x-should-retry"], "retry-after" in response.headers) == ("false", True)
 
 

@@ -22,8 +22,8 @@ from gateway import tasks
 from gateway.api.responses_events import ResponseWriter
 from gateway.api.responses_request import parse_responses
 from gateway.errors import AnswerCut
-from gateway.models import StoredResponse, UsageRecord
-from tests.conftest import until
+from gateway.models import StoredResponse
+from tests.conftest import closed_record
 from tests.gateway.attachments.pictures import data_url, picture
 from tests.gateway.test_tool_chats import GOOD, says
 from tests.school import MODEL, PASSWORD, School
@@ -107,8 +107,7 @@ def test_usage_is_counted_and_on_record(sdk: OpenAI) -> None:
     usage = sdk.responses.create(model=MODEL, input="hello").usage
     assert usage is not None
     assert usage.total_tokens == usage.input_tokens + usage.output_tokens > 0
-    until(lambda: UsageRecord.objects.filter(status="done").exists(), "the record's end")
-    row = UsageRecord.objects.get()
+    row = closed_record()
     assert (row.endpoint, row.model, row.prompt_tokens) == ("responses", MODEL, usage.input_tokens)
 
 

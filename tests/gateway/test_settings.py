@@ -136,7 +136,10 @@ def test_postgresql_is_used_through_a_pool(tmp_path: Path) -> None:
 def test_redis_serves_as_broker_and_channel_layer(tmp_path: Path) -> None:
     settings = read(tmp_path, REDIS_URL="redis://cache.example/1")
     assert settings["CELERY_BROKER_URL"] == "redis://cache.example/1"
-    assert settings["CHANNEL_LAYERS"]["default"]["CONFIG"] == {"hosts": ["redis://cache.example/1"]}
+    layer = settings["CHANNEL_LAYERS"]["default"]["CONFIG"]
+    assert [host["address"] for host in layer["hosts"]] == ["redis://cache.example/1"]
+    # What passes through it is sealed.
+    assert layer["symmetric_encryption_keys"] == [settings["SECRET_KEY"]]
     # With Celery's own default of an hour, a killed worker's tasks would be away as long.
     assert settings["CELERY_BROKER_TRANSPORT_OPTIONS"]["visibility_timeout"] <= 300
 

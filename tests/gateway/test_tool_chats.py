@@ -10,9 +10,8 @@ import pytest
 
 from accounts.models import ApiKey
 from gateway.models import UsageRecord
-from tests.conftest import body
+from tests.conftest import body, closed_record
 from tests.gateway.test_chat_completions import content, frames
-from tests.gateway.test_usage import record
 from tests.school import School
 
 CHAT = "/v1/chat/completions"
@@ -100,7 +99,7 @@ def test_a_broken_call_that_is_broken_again_is_given_as_text(client: httpx.Clien
 
 def test_a_repair_turn_is_recorded_and_its_usage_summed(client: httpx.Client) -> None:
     usage = ask(client, says(BROKEN)).json()["usage"]
-    row = record()
+    row = closed_record()
     assert row.repairs == 1
     assert (row.prompt_tokens, row.completion_tokens) == (usage["prompt_tokens"], usage["completion_tokens"])
 
@@ -208,5 +207,5 @@ def test_a_key_can_search_the_web_by_itself(client: httpx.Client, school: School
 
 def test_a_chat_without_tools_takes_one_turn(client: httpx.Client) -> None:
     client.post(CHAT, json=body())
-    assert record().repairs == 0
+    assert closed_record().repairs == 0
     assert UsageRecord.objects.count() == 1

@@ -131,7 +131,8 @@ def test_chrome_gets_none_of_the_gateways_secrets(monkeypatch: pytest.MonkeyPatc
 
 def test_the_time_limit_ends_a_chrome_that_is_busy() -> None:
     started: list[Started] = []
-    settings = BrowserSettings(time_limit_seconds=4)
+    # Long enough for Chrome to start on a machine that is busy with other tests.
+    settings = BrowserSettings(time_limit_seconds=15)
     with running_chrome(settings, lambda *group: started.append(group)) as running:
         running.driver.set_script_timeout(1000)
         with pytest.raises(chrome.BREAKS):

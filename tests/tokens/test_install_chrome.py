@@ -35,6 +35,7 @@ def on(monkeypatch: pytest.MonkeyPatch, system: str, *found: Programs | None, us
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: {"ID": system, "ID_LIKE": "debian"})
     monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(install_chrome, "_has_chinese_font", lambda: True)
 
 
 def test_what_is_found_is_printed_and_nothing_is_run(
@@ -93,3 +94,20 @@ def test_a_wrong_setting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install_chrome, "find_installed", refuse)
     with pytest.raises(CommandError, match="CHROME_BINARY"):
         call_command("install_chrome")
+
+
+def test_a_missing_chinese_font_is_installed_too(monkeypatch: pytest.MonkeyPatch, ran: list[list[str]]) -> None:
+    on(monkeypatch, "ubuntu", FOUND)
+    monkeypatch.setattr(install_chrome, "_has_chinese_font", lambda: False)
+    call_command("install_chrome")
+    assert [command[-1] for command in ran] == ["update", install_chrome.FONT]
+
+
+def test_where_no_font_can_be_installed_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, ran: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    on(monkeypatch, "arch", FOUND)
+    monkeypatch.setattr(install_chrome, "_has_chinese_font", lambda: False)
+    call_command("install_chrome")
+    assert "No Chinese font" in capsys.readouterr().out
+    assert ran == []

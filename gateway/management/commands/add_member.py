@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.keys import key_issue
 from accounts.models import Account
 from accounts.services import member_add
+from gateway.management.audited import ADDED, KEY_ISSUED, note
 from gateway.management.logging_in import log_in_here
 from gateway.management.members import in_words, read_secret
 from tokens.logins import login_ask
@@ -40,10 +41,16 @@ class Command(BaseCommand):
             )
         except ValidationError as error:
             raise CommandError(in_words(error)) from None
-        key = key_issue(member=account.member)[1] if options["issue_key"] else None
-        self._tell(name, key, as_json=options["json"])
+        note("add_member", ADDED, account)
+        text = self._issue_key(account) if options["issue_key"] else None
+        self._tell(name, text, as_json=options["json"])
         if password:
             self._log_in(account, here=options["log_in"])
+
+    def _issue_key(self, account: Account) -> str:
+        key, text = key_issue(member=account.member)
+        note("add_member", KEY_ISSUED, key)
+        return text
 
     def _tell(self, name: str, key: str | None, *, as_json: bool) -> None:
         if as_json:

@@ -59,6 +59,7 @@ class Command(BaseCommand):
         with demo.locked(Path(settings.DATA_DIR) / "lock") as lock:
             self._say(f"Preparing the demo's own database in {settings.DATA_DIR}…")
             call_command("migrate", verbosity=0)
+            demo.make_admin()
             self._say("Starting the gateway, its workers and the simulated school…")
             with demo.supervised(demo.demo_programs(), lock=lock) as supervisor:
                 self._show(supervisor)
@@ -77,6 +78,7 @@ class Command(BaseCommand):
         demo.chat(sample.api_key, model, write=self._write)
         self._answered = True
         self._write("\n\n")
+        demo.make_usage(sample.account.member)
         self._say(_summary(sample, model))
 
     def _stay(self, supervisor: subprocess.Popen[bytes]) -> None:
@@ -101,9 +103,12 @@ def _summary(sample: demo.Sample, model: str) -> str:
     base = demo.gateway_url()
     body = json.dumps(demo.chat_body(model))
     return f"""\
-Admin             {base}/admin/
-  name            {sample.admin_name}
-  password        {sample.admin_password}
+Dashboard         {base}/dashboard/
+  member          {sample.account.member.username}, with made-up usage of the last 30 days
+  member          {sample.asked_name}, whom the school asks for a captcha: open the live login and answer it
+Administration    {base}/admin/
+  admin           {sample.admin_name}
+Password of all   {sample.password}
 API base URL      {base}/v1
 API key           {sample.api_key}
 Simulated school  {settings.XIPU_PORTAL_URL}

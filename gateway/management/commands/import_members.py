@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from accounts import importing
+from accounts.importing import COLUMNS, Line, NotReadable, Verdict
 from accounts.keys import key_issue
-from accounts.services import member_add
-from gateway.management.members import in_words
+from accounts.models import Account
+from gateway.management.audited import IMPORTED, KEY_ISSUED, note
 from tokens.logins import login_ask
 from tokens.models import Trigger
-
-COLUMNS = ("name", "xjtlu_username", "xjtlu_password", "email")
 
 
 class Command(BaseCommand):
@@ -29,44 +27,39 @@ class Command(BaseCommand):
         parser.add_argument("--issue-keys", action="store_true", help="issue a key to each and print name,key lines")
 
     def handle(self, *, file: str, issue_keys: bool, **options: Any) -> None:
-        rows = _rows(file)
-        problems: list[str] = []
-        issued: list[tuple[str, str]] = []
+        lines = _lines(file)
         with transaction.atomic():
-            for line, row in enumerate(rows, start=2):
-                try:
-                    with transaction.atomic():
-                        issued.append((row["name"], _add(row, issue_keys=issue_keys)))
-                except ValidationError as error:
-                    problems.append(f"line {line}: {in_words(error)}")
-            if problems:
-                transaction.set_rollback(True)
-        if problems:
-            raise CommandError("Nothing was imported.\n" + "\n".join(problems))
-        for name, key in issued if issue_keys else ():
-            self.stdout.write(f"{name},{key}")
-        self.stderr.write(f"Imported {len(rows)} members.")
+            accounts = importing.members_import(lines)
+            for account in accounts:
+                note("import_members", IMPORTED, account)
+                if account.has_password:
+                    login_ask(account=account, trigger=Trigger.ADDED)
+            keys = [_issue_key(account) for account in accounts] if issue_keys else []
+        self._tell(accounts, keys, left=len(lines) - len(accounts))
+
+    def _tell(self, accounts: list[Account], keys: list[str], *, left: int) -> None:
+        for account, key in zip(accounts, keys, strict=False):
+            self.stdout.write(f"{account.member.username},{key}")
+        exist = f" {left} exist already." if left else ""
+        self.stderr.write(f"Imported {len(accounts)} members.{exist}")
 
 
-def _rows(file: str) -> list[dict[str, str]]:
+def _issue_key(account: Account) -> str:
+    key, text = key_issue(member=account.member)
+    note("import_members", KEY_ISSUED, key)
+    return text
+
+
+def _lines(file: str) -> list[Line]:
+    """The good lines and those that exist already. Raises `CommandError`, also where any line is wrong."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+        lines = importing.preview(text)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"Cannot read {file}: {type(error).__name__}.") from None
-    reader = csv.DictReader(text.splitlines())
-    missing = {"name", "xjtlu_username"} - set(reader.fieldnames or ())
-    if missing:
-        raise CommandError(f"The first line must name the columns; missing: {', '.join(sorted(missing))}.")
-    return [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in reader]
-
-
-def _add(row: dict[str, str], *, issue_keys: bool) -> str:
-    account = member_add(
-        name=row["name"],
-        xjtlu_username=row["xjtlu_username"],
-        xjtlu_password=row["xjtlu_password"],
-        email=row["email"],
-    )
-    if account.has_password:
-        login_ask(account=account, trigger=Trigger.ADDED)
-    return key_issue(member=account.member)[1] if issue_keys else ""
+    except NotReadable as error:
+        raise CommandError(str(error)) from None
+    problems = [f"line {line.number}: {line.problem}" for line in lines if line.verdict is Verdict.WRONG]
+    if problems:
+        raise CommandError("Nothing was imported.\n" + "\n".join(problems))
+    return lines

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from gateway.errors import InvalidRequest
+from gateway.management.audited import TOKEN_IMPORTED, note
 from gateway.management.members import account_of
 from tokens.services import token_import
 
@@ -28,5 +29,6 @@ class Command(BaseCommand):
             raise CommandError("Standard input is not JSON.") from None
         except InvalidRequest as error:
             raise CommandError(error.message) from None
+        note("import_token", TOKEN_IMPORTED, account)
         until = f"until {row.expires_at:%Y-%m-%d %H:%M} UTC" if row.expires_at else "; its end is not known"
         self.stdout.write(f"{name} is logged in {until}.")

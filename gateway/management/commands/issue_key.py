@@ -8,8 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.keys import key_issue
+from accounts.keys import KeyRefused, key_issue
 from accounts.models import Member
+from gateway.management.audited import KEY_ISSUED, note
 
 
 class Command(BaseCommand):
@@ -24,5 +25,9 @@ class Command(BaseCommand):
         owner = Member.objects.filter(username=member, leaving_at=None).first()
         if owner is None:
             raise CommandError(f"There is no member {member!r}.")
-        _, text = key_issue(member=owner, name=name)
+        try:
+            key, text = key_issue(member=owner, name=name)
+        except KeyRefused as error:
+            raise CommandError(str(error)) from None
+        note("issue_key", KEY_ISSUED, key)
         self.stdout.write(json.dumps({"api_key": text}) if options["json"] else f"API key (shown only now): {text}")

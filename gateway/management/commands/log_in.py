@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from gateway.management.audited import LOGIN_ASKED, note
 from gateway.management.logging_in import log_in_here
 from gateway.management.members import account_of
 
@@ -19,4 +20,6 @@ class Command(BaseCommand):
         parser.add_argument("--code-file", metavar="FILE", help="a file with the second factor's code, or - for stdin")
 
     def handle(self, *, name: str, code_file: str | None, **options: Any) -> None:
-        log_in_here(account_of(name), show=self.stdout.write, code_file=code_file)
+        account = account_of(name)
+        note("log_in", LOGIN_ASKED, account)
+        log_in_here(account, show=self.stdout.write, code_file=code_file)

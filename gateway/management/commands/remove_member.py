@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Member
 from gateway import departure
+from gateway.management.audited import REMOVED, note
 
 
 class Command(BaseCommand):
@@ -21,5 +22,6 @@ class Command(BaseCommand):
         member = Member.objects.filter(username=name).first()
         if member is None:
             raise CommandError(f"There is no member {name!r}.")
+        note("remove_member", REMOVED, member)
         departure.begin(member=member)
         self.stdout.write(f"{name} is leaving: the workers clean up at the school first.")

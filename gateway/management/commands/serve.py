@@ -7,6 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import connection
+
+from gateway import web_address
+from gateway.management import first_admin
 
 
 class Command(BaseCommand):
@@ -20,8 +24,15 @@ class Command(BaseCommand):
         # The event loop's kind is set when this module is imported: not before it is wanted.
         from gateway.server import serve
 
+        # Made before the loop runs, which has no place for waiting on the database.
+        secret = first_admin.fresh_secret()
+        connection.close()
+
         def listening(real_port: int) -> None:
+            web_address.listening_at(host, real_port)
             self.stdout.write(f"gateway ready on http://{host}:{real_port}/")
+            if secret:
+                self.stdout.write(first_admin.words(secret, host, real_port))
             self.stdout.flush()
 
         from gateway.api import service

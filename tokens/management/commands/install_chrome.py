@@ -1,4 +1,7 @@
-"""`manage.py install_chrome`: see that there is a Chrome with a fitting driver; install both where that is simple."""
+"""`manage.py install_chrome`: see that there is a Chrome with a fitting driver; install both where that is simple.
+
+A Chinese font goes with them: in a live login members read the school's pages as pictures of this Chrome.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ from tokens.errors import ChromeMissing
 from tokens.programs import Programs, find_installed
 
 PACKAGES = ["chromium", "chromium-driver"]
+# Small, with all of the simplified characters.
+FONT = "fonts-wqy-microhei"
+NO_FONT = "No Chinese font was found: live logins would show boxes in place of Chinese text. {hint}"
 
 HOW_TO: dict[str, str] = {
     "ubuntu": (
@@ -45,6 +51,8 @@ class Command(BaseCommand):
         if found is None:
             raise CommandError(f"Chrome was installed but cannot be run. {ANYWHERE}")
         self.stdout.write(f"Chrome {found.version}: {found.chrome}\nDriver: {found.driver}")
+        if not _has_chinese_font() and not _install_font():
+            self.stdout.write(NO_FONT.format(hint=_font_hint()))
 
     def _find(self) -> Programs | None:
         try:
@@ -62,10 +70,36 @@ def _install(say: Callable[[str], object]) -> None:
     if prefix is None:
         raise CommandError(f"Chrome is missing. Run: sudo apt-get install {' '.join(PACKAGES)}")
     say("Chrome is missing: installing Debian's packages.")
+    if failed := _failed_step(prefix, PACKAGES):
+        raise CommandError(f"apt-get {failed} failed: its output above says why.")
+
+
+def _failed_step(prefix: list[str], packages: list[str]) -> str | None:
+    """Install with apt-get; the step that failed, None where all is well."""
     apt_get = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
-    for command in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
+    for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
         if subprocess.run([*apt_get, *command], check=False).returncode != 0:  # noqa: S603
-            raise CommandError(f"apt-get {command[0]} failed: its output above says why.")
+            return command[0]
+    return None
+
+
+def _has_chinese_font() -> bool:
+    """Without fontconfig (macOS) the system brings its fonts."""
+    fc_list = shutil.which("fc-list")
+    if fc_list is None:
+        return True
+    found = subprocess.run([fc_list, ":lang=zh"], capture_output=True, text=True, check=False)  # noqa: S603
+    return bool(found.stdout.strip())
+
+
+def _install_font() -> bool:
+    """An extra: where it cannot be had, the gateway works all the same."""
+    prefix = _as_root()
+    return _system() in ("debian", "ubuntu") and prefix is not None and _failed_step(prefix, [FONT]) is None
+
+
+def _font_hint() -> str:
+    return f"Run: sudo apt-get install {FONT}" if _system() in ("debian", "ubuntu") else "Install one."
 
 
 def _system() -> str:

@@ -1,0 +1,302 @@
+"""The admin's pages of XJTLU accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
+from django.views.decorators.debug import sensitive_post_parameters
+
+from accounts.admin.forms import AccountForm, MemberAddForm
+from accounts.admin.handover import Invited, handover_page, invite, issue, may_invite
+from accounts.admin.imports import ImportsMembers
+from accounts.admin.links import list_link, row_link
+from accounts.admin.removal import RemovesMembers
+from accounts.admin.state import next_refresh, state_badge, state_notes, token_of
+from accounts.keys import key_revoke
+from accounts.models import Account, ApiKey
+from accounts.services import account_pause, account_resume, member_add
+from accounts.services import password_change as xjtlu_password_change
+from gateway import renaming
+from gateway.admin.add import AddsByForm
+from gateway.admin.base import note
+from gateway.admin.buttons import Button, ButtonsAdmin
+from gateway.errors import GatewayError
+from gateway.formats import UNKNOWN, moment, with_notes
+from gateway.once import SENT_BEFORE, is_first
+from gateway.templatetags.pages import relative
+from tokens.admin import has_picture, outcome_badge
+from tokens.logins import login_ask
+from tokens.models import LoginAttempt, Outcome, Trigger
+from tokens.states import State, with_state
+
+if TYPE_CHECKING:
+    from tokens.states import StatedAccount
+
+ASKED = gettext_noop("Asked for a login.")
+KEYS_REVOKED = gettext_noop("Revoked all API keys.")
+PAUSED = gettext_noop("Paused.")
+RESUMED = gettext_noop("Resumed.")
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(State.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
+class AccountAdmin(ImportsMembers, AddsByForm[Account], RemovesMembers[Account], ButtonsAdmin[Account]):
+    form = AccountForm
+    add_form_class = MemberAddForm
+    add_title = gettext_lazy("Add a member with an XJTLU account")
+    add_form_fieldsets = (
+        (None, {"fields": ("name", "email")}),
+        (gettext_lazy("XJTLU account"), {"fields": ("xjtlu_username", "xjtlu_password")}),
+        (gettext_lazy("API key"), {"fields": ("issue_key",)}),
+    )
+    change_notes = {  # noqa: RUF012  of the class that it extends
+        "username": gettext_noop("Changed the XJTLU username."),
+        "new_password": gettext_noop("Changed the XJTLU password."),
+    }
+    list_display = ("username", "member_link", "state", "next_refresh", "last_login")
+    list_filter = (StateFilter,)
+    search_fields = ("username", "member__username", "member__email")
+    search_help_text = gettext_lazy("An XJTLU username, or a member's name or e-mail")
+    actions = ("log_in_now", "invite", "issue_key", "revoke_keys", "pause", "resume", "remove_members")
+    readonly_fields = ("member_link", "expiry", "next_refresh", "last_login", "stored", "captured", "added_at", "more")
+    change_form_template = "admin/accounts/account/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        return with_state(super().get_queryset(request))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
+        may_change = self.has_change_permission(request, obj)
+        fields = ("member_link", "username", "stored", *(("new_password",) if may_change else ()))
+        facts = ("expiry", "next_refresh", "captured", "last_login", "added_at", "more")
+        return ((None, {"fields": fields}), (gettext_lazy("Login"), {"fields": facts}))
+
+    def has_change_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not _is_leaving(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and not _is_leaving(obj)
+
+    def has_issue_key_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.add_apikey")
+
+    def has_revoke_key_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_apikey")
+
+    def has_invite_permission(self, request: HttpRequest) -> bool:
+        return may_invite(request)
+
+    # Columns
+
+    @admin.display(description=gettext_lazy("member"), ordering="member__username")
+    def member_link(self, account: Account) -> SafeString:
+        return row_link(account.member)
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state(self, account: StatedAccount) -> SafeString:
+        return with_notes(state_badge(account), *state_notes(account))
+
+    @admin.display(description=gettext_lazy("logged in until"), ordering="token__expires_at")
+    def expiry(self, account: StatedAccount) -> str:
+        token = token_of(account)
+        return relative(token.expires_at if token else None)
+
+    @admin.display(description=gettext_lazy("next refresh"), ordering="token__refresh_at")
+    def next_refresh(self, account: StatedAccount) -> str:
+        return relative(next_refresh(account))
+
+    @admin.display(description=gettext_lazy("last login"), ordering="last_ended_at")
+    def last_login(self, account: StatedAccount) -> str:
+        if not account.last_outcome:
+            return UNKNOWN
+        return with_notes(outcome_badge(account.last_outcome), relative(account.last_ended_at))
+
+    @admin.display(description=gettext_lazy("XJTLU password"))
+    def stored(self, account: Account) -> str:
+        return _("stored, encrypted") if account.has_password else _("not stored")
+
+    @admin.display(description=gettext_lazy("token captured"))
+    def captured(self, account: Account) -> str:
+        token = token_of(account)
+        return relative(token.captured_at if token else None)
+
+    @admin.display(description=gettext_lazy("added"))
+    def added_at(self, account: Account) -> str:
+        return moment(account.created_at)
+
+    @admin.display(description=gettext_lazy("see also"))
+    def more(self, account: Account) -> SafeString:
+        links = (
+            list_link("accounts_apikey", _("API keys"), member__id__exact=account.member_id),
+            list_link("tokens_loginattempt", _("Logins"), account__id__exact=account.pk),
+            list_link("gateway_usagerecord", _("Usage"), member__id__exact=account.member_id),
+            list_link("gateway_upstreamsession", _("Sessions"), account__id__exact=account.pk),
+        )
+        return format_html_join(" · ", "{}", ((link,) for link in links))
+
+    # Add and change
+
+    def added(self, request: HttpRequest, form: Any) -> HttpResponse:
+        data = form.cleaned_data
+        account = member_add(
+            name=data["name"],
+            email=data["email"],
+            xjtlu_username=data["xjtlu_username"],
+            xjtlu_password=data["xjtlu_password"],
+        )
+        self.log_addition(request, account)
+        if account.has_password:
+            login_ask(account=account, trigger=Trigger.ADDED)
+        return handover_page(
+            request,
+            back=reverse("admin:accounts_account_change", args=[account.pk]),
+            title=_("Member added"),
+            issued=issue(request, [account.member]) if data["issue_key"] else [],
+            invited=self._invitation(request, account),
+            lead=_added_lead(account),
+        )
+
+    def _invitation(self, request: HttpRequest, account: Account) -> list[Invited]:
+        return invite(request, [account.member]) if may_invite(request) else []
+
+    @method_decorator(sensitive_post_parameters())
+    def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        return super().change_view(*args, **kwargs)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        account = kwargs.get("obj")
+        if account is not None:
+            failure = _last_failure(account)
+            context["state_shown"] = self.state(account)
+            context["failure"] = failure
+            context["failure_picture"] = failure is not None and has_picture(failure)
+            # The panel has a button of its own, with the right words; and an account is added with its member.
+            context.update(show_delete=False, show_save_and_add_another=False)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        account = Account.objects.select_related("member").get(pk=obj.pk)
+        if "username" in form.changed_data:
+            renaming.rename(account=account, xjtlu_username=form.cleaned_data["username"])
+        if form.cleaned_data["new_password"]:
+            xjtlu_password_change(account=account, xjtlu_password=form.cleaned_data["new_password"])
+            self._ask_login(request, account, Trigger.ADDED)
+
+    def _ask_login(self, request: HttpRequest, account: Account, trigger: Trigger) -> None:
+        try:
+            login_ask(account=account, trigger=trigger)
+        except GatewayError as error:
+            self.message_user(request, f"{account}: {error.message}", messages.ERROR)
+            return
+        text = _("%(account)s: a login is on its way.")
+        self.message_user(request, text % {"account": account}, messages.SUCCESS)
+
+    # Actions
+
+    def buttons(self, row: Account) -> tuple[Button, ...]:
+        if _is_leaving(row):
+            return ()
+        pause = Button("resume", "play_arrow") if row.paused_at else Button("pause", "pause")
+        return (
+            Button("log_in_now", "login", primary=True),
+            Button("invite", "mail"),
+            Button("issue_key", "key"),
+            Button("revoke_keys", "key_off", confirm=gettext_lazy("Every key of this member stops working at once.")),
+            pause,
+        )
+
+    @admin.action(description=gettext_lazy("Log in now"), permissions=["change"])
+    def log_in_now(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        for account in queryset:
+            self._ask_login(request, account, Trigger.PERSON)
+            self.log_change(request, account, ASKED)
+
+    @admin.action(description=gettext_lazy("Make an invitation link"), permissions=["invite"])
+    def invite(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        if self._is_repeated(request):
+            return None
+        invited = invite(request, [account.member for account in queryset])
+        return handover_page(request, back=_list(), invited=invited) if invited else None
+
+    @admin.action(description=gettext_lazy("Issue a key"), permissions=["issue_key"])
+    def issue_key(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        if self._is_repeated(request):
+            return None
+        for account in filter(_is_leaving, queryset):
+            self._refuse_leaving(request, account)
+        issued = issue(request, [account.member for account in queryset if not _is_leaving(account)])
+        return handover_page(request, back=_list(), issued=issued) if issued else None
+
+    @admin.action(description=gettext_lazy("Revoke all keys"), permissions=["revoke_key"])
+    def revoke_keys(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        for account in queryset:
+            keys = list(ApiKey.objects.filter(member=account.member, revoked_at=None))
+            for key in keys:
+                key_revoke(key=key)
+                note(request, gettext_noop("Revoked."), key)
+            self.log_change(request, account, KEYS_REVOKED)
+            text = ngettext("%(account)s: %(n)d key revoked.", "%(account)s: %(n)d keys revoked.", len(keys))
+            self.message_user(request, text % {"account": account, "n": len(keys)}, messages.SUCCESS)
+
+    @admin.action(description=gettext_lazy("Pause"), permissions=["change"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        for account in queryset:
+            account_pause(account=account)
+            self.log_change(request, account, PAUSED)
+            text = _("%(account)s is paused: its requests are refused, and it does not log in.")
+            self.message_user(request, text % {"account": account}, messages.SUCCESS)
+
+    @admin.action(description=gettext_lazy("Resume"), permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        for account in queryset:
+            account_resume(account=account)
+            self.log_change(request, account, RESUMED)
+            self.message_user(request, _("%(account)s is resumed.") % {"account": account}, messages.SUCCESS)
+
+    def _is_repeated(self, request: HttpRequest) -> bool:
+        if is_first(request, request.POST.get("once")):
+            return False
+        self.message_user(request, str(SENT_BEFORE), messages.ERROR)
+        return True
+
+    def _refuse_leaving(self, request: HttpRequest, account: Account) -> None:
+        text = _("%(account)s is leaving: no key was issued.") % {"account": account}
+        self.message_user(request, text, messages.ERROR)
+
+
+def _is_leaving(account: Account | None) -> bool:
+    return account is not None and account.member.leaving_at is not None
+
+
+def _list() -> str:
+    return reverse("admin:accounts_account_changelist")
+
+
+def _added_lead(account: Account) -> str:
+    told = {"member": account.member.username}
+    if account.has_password:
+        return _("%(member)s was added. The login at the school is on its way.") % told
+    return _("%(member)s was added. No XJTLU password is stored yet, so no login starts by itself.") % told
+
+
+def _last_failure(account: StatedAccount) -> LoginAttempt | None:
+    """The last login, if it failed and the account is not logged in since."""
+    last = LoginAttempt.objects.filter(account=account, ended_at__isnull=False).first()
+    return last if last is not None and last.outcome != Outcome.CAPTURED else None

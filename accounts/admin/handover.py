@@ -1,0 +1,123 @@
+"""The one page on which the text of a new API key, or an invitation's link, is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
+
+from accounts import invitations
+from accounts.keys import KeyRefused, key_issue
+from accounts.models import ApiKey, Invitation, Member
+from gateway import mail
+from gateway.admin.base import note
+
+INVITED = gettext_noop("Made an invitation link.")
+ISSUED = gettext_noop("Issued an API key.")
+
+
+@dataclass(frozen=True)
+class IssuedKey:
+    """A new key with its text, for one answer."""
+
+    key: ApiKey
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Invited:
+    """A new invitation with its link, for one answer."""
+
+    invitation: Invitation
+    link: str = field(repr=False)
+    mailed: bool = False
+
+    @property
+    def member(self) -> Member | None:
+        return self.invitation.member
+
+
+def issue(request: HttpRequest, members: Iterable[Member]) -> list[IssuedKey]:
+    """A key for each; who has too many is told in a message."""
+    issued = []
+    for member in members:
+        if not may_hand_over(request, member):
+            continue
+        try:
+            key, text = key_issue(member=member)
+        except KeyRefused as refused:
+            messages.error(request, f"{member}: {refused}")
+            continue
+        note(request, ISSUED, key)
+        issued.append(IssuedKey(key, text))
+    return issued
+
+
+def may_hand_over(request: HttpRequest, member: Member) -> bool:
+    """What opens a staff member's administration is for admins alone to see; others are told in a message."""
+    if getattr(request.user, "is_superuser", False) or not member.is_staff:
+        return True
+    text = _("%(member)s is staff: only an admin may make keys and invitations for them.")
+    messages.error(request, text % {"member": member})
+    return False
+
+
+def may_invite(request: HttpRequest) -> bool:
+    return request.user.has_perm("accounts.add_invitation")
+
+
+def invite(request: HttpRequest, members: Iterable[Member]) -> list[Invited]:
+    """A fresh link for each, mailed where that can be. Who may not be invited is told in a message."""
+    return [each for member in members if (each := _invite(request, member)) is not None]
+
+
+def handover_page(
+    request: HttpRequest,
+    *,
+    back: str,
+    title: str = "",
+    issued: Sequence[IssuedKey] = (),
+    invited: Sequence[Invited] = (),
+    lead: str = "",
+) -> TemplateResponse:
+    """The answer to the POST that made them. No cache keeps it, and no other page can show them."""
+    context = {
+        **admin.site.each_context(request),
+        "title": title or (_("New API keys") if issued else _("Invitations")),
+        "issued": issued,
+        "invited": invited,
+        "lead": lead,
+        "back": back,
+    }
+    page = TemplateResponse(request, "admin/accounts/handover.html", context)
+    page["Cache-Control"] = "no-store"
+    return page
+
+
+def _invite(request: HttpRequest, member: Member) -> Invited | None:
+    actor = request.user
+    assert isinstance(actor, Member)
+    if not may_hand_over(request, member):
+        return None
+    if member.leaving_at is not None or not member.is_active:
+        text = _("%(member)s cannot sign in, so no invitation was made.")
+        messages.error(request, text % {"member": member})
+        return None
+    invitation, secret = invitations.invitation_make(member=member, created_by=actor)
+    note(request, INVITED, member)
+    link = invitations.link(request, secret)
+    return Invited(invitation, link, mailed=_mail(member, link, invitation))
+
+
+def _mail(member: Member, link: str, invitation: Invitation) -> bool:
+    return mail.mail_send(
+        to=member.email,
+        subject=gettext_lazy("Your invitation to XIPU Gateway"),
+        template="invitation",
+        context={"member": member, "name": member.username, "link": link, "expires_at": invitation.expires_at},
+    )

@@ -1,0 +1,104 @@
+"""What the admin pages of all rooms share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import urlencode
+
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext_noop
+
+from accounts import audit
+from accounts.models import Member
+from gateway.addresses import client_address
+
+Row = TypeVar("Row", bound=models.Model)
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as ThemedAdmin
+else:
+    from unfold.admin import ModelAdmin as Themed
+
+    class ThemedAdmin(Themed):
+        """Takes its model's type as the type checker wants it; the theme's own takes none at run time."""
+
+        def __class_getitem__(cls, row):
+            return cls
+
+
+ADDED = gettext_noop("Added.")
+CHANGED = gettext_noop("Changed.")
+REMOVED = gettext_noop("Removed.")
+
+
+def note(request: HttpRequest, action: str, row: models.Model) -> None:
+    """Write into the audit what a person did here, and from where. `action` is English: it is translated when shown."""
+    actor = request.user if isinstance(request.user, Member) else None
+    audit.note(actor=actor, action=action, target=row, address=client_address(request))
+
+
+def history_link(row: models.Model) -> str:
+    """The audit's entries about a row."""
+    about = {"target_kind__exact": str(row._meta.model_name), "target_id__exact": str(row.pk)}
+    return f"{reverse('admin:accounts_auditentry_changelist')}?{urlencode(about)}"
+
+
+class ModelAdmin(ThemedAdmin[Row]):
+    """A page in the admin's theme. What is done here is noted in the audit, beside Django's own history."""
+
+    list_per_page = 50
+    list_fullwidth = True
+    # What the audit says of a changed field; of any other field, that something was changed.
+    change_notes: ClassVar[dict[str, str]] = {}
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """What `log_change` notes: an action for each kind of change; [] where nothing was changed."""
+        return list(dict.fromkeys(self.change_notes.get(field, CHANGED) for field in form.changed_data))
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any = ADDED) -> Any:
+        note(request, ADDED, obj)
+        return super().log_addition(request, obj, ADDED)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        actions = [message] if isinstance(message, str) else message
+        for action in actions:
+            note(request, action, obj)
+        return super().log_change(request, obj, " ".join(actions))
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        for row in queryset:
+            note(request, REMOVED, row)
+        return super().log_deletions(request, queryset)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The history of a row is what the audit says of it."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        if not self.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        return redirect(history_link(row))
+
+
+class ReadOnlyAdmin(ModelAdmin[Row]):
+    """Rows that the gateway writes and people only read."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The audit has nothing of what no person does."""
+        context["show_history"] = False
+        return super().render_change_form(request, context, *args, **kwargs)

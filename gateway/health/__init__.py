@@ -1,0 +1,1 @@
+"""How the parts of the installation are, and the accounts all together."""

@@ -1,0 +1,56 @@
+"""How the school is doing, told from what happened lately: nothing is asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from gateway.errors import SchoolError, SchoolMalformed, SchoolNoAnswer, SchoolUnreachable
+from gateway.models import UsageRecord
+from tokens.models import LoginAttempt, Outcome
+
+RECENT = timedelta(days=1)
+LOOKED_AT = 100
+"""Requests that are looked at, so that a busy day costs no more than a quiet one."""
+
+FAILURES = {error.code for error in (SchoolError, SchoolUnreachable, SchoolNoAnswer, SchoolMalformed)}
+"""Codes that speak of the school itself; a dead token or a cut answer speaks of one account or prompt."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The last good answer of the last day, and the failures in a row since then (or since the day began)."""
+
+    good_at: datetime | None = None
+    failing_since: datetime | None = None
+    failures: int = 0
+
+
+def outlook() -> Outlook:
+    """From the requests and logins of the last day, newest first."""
+    failing_since, failures = None, 0
+    for at, is_good in sorted(_requests() + _logins(), reverse=True):
+        if is_good:
+            return Outlook(at, failing_since, failures)
+        failing_since, failures = at, failures + 1
+    return Outlook(None, failing_since, failures)
+
+
+Evidence = list[tuple[datetime, bool]]
+"""When, and whether the school was as it should be."""
+
+
+def _requests() -> Evidence:
+    recent = UsageRecord.objects.filter(created_at__gt=timezone.now() - RECENT).order_by("-created_at")
+    rows = recent.values_list("created_at", "first_token_ms", "error_code")[:LOOKED_AT]
+    return [(at, code not in FAILURES) for at, first_token, code in rows if first_token is not None or code in FAILURES]
+
+
+def _logins() -> Evidence:
+    ended = LoginAttempt.objects.filter(
+        ended_at__gt=timezone.now() - RECENT, outcome__in=(Outcome.CAPTURED, Outcome.FAILED)
+    )
+    rows = ended.order_by("-ended_at").values_list("ended_at", "outcome")[:LOOKED_AT]
+    return [(at, outcome == Outcome.CAPTURED) for at, outcome in rows if at is not None]

@@ -1,0 +1,71 @@
+"""An account's latest login, as its page shows it while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import override
+
+from accounts.models import Account
+from gateway.formats import milliseconds
+from tokens import states, wording
+from tokens.models import LoginAttempt, Outcome
+
+Progress = dict[str, Any]
+
+
+def progress(account_id: UUID, language: str) -> Progress | None:
+    """State of the account and its latest login, in words of `language`; None where the account is gone.
+
+    `{"state": {"label", "tone"}, "running", "login": None or {"id", "live", "waiting", "outcome", "message", "asked",
+    "steps": [{"at", "step", "detail"}], "seconds_left"}}`; `seconds_left` only for a live login that runs.
+    """
+    account = states.with_state(Account.objects.filter(pk=account_id)).first()
+    if account is None:
+        return None
+    attempt = LoginAttempt.objects.filter(account_id=account_id).first()
+    with override(language):
+        state = states.State(account.state)
+        return {
+            "state": {"label": str(state.label), "tone": states.TONES[state]},
+            "running": attempt is not None and attempt.ended_at is None,
+            "login": None if attempt is None else _login(attempt),
+        }
+
+
+def _login(attempt: LoginAttempt) -> Progress:
+    return {
+        "id": str(attempt.pk),
+        "live": attempt.live,
+        "waiting": attempt.started_at is None,
+        "outcome": _outcome(attempt),
+        "message": wording.message_in_words(attempt.message),
+        "asked": wording.asked_in_words(attempt.asked) if attempt.ended_at is None else "",
+        "steps": [_step(step) for step in attempt.steps],
+        "seconds_left": _seconds_left(attempt),
+    }
+
+
+def _outcome(attempt: LoginAttempt) -> dict[str, str] | None:
+    if not attempt.outcome:
+        return None
+    outcome = Outcome(attempt.outcome)
+    return {"label": str(outcome.label), "tone": states.OUTCOME_TONES[outcome]}
+
+
+def _step(step: dict[str, Any]) -> dict[str, str]:
+    return {
+        "at": milliseconds(round(step["at"] * 1000)),
+        "step": wording.in_words(step["step"]),
+        "detail": wording.message_in_words(step["detail"]),
+    }
+
+
+def _seconds_left(attempt: LoginAttempt) -> float | None:
+    if not attempt.live or attempt.started_at is None or attempt.ended_at is not None:
+        return None
+    gone = (timezone.now() - attempt.started_at).total_seconds()
+    return round(max(0.0, settings.INTERACTIVE_LOGIN_SECONDS - gone), 1)

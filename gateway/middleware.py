@@ -1,0 +1,45 @@
+"""What every page goes through besides Django's own middleware."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+Answer = Callable[[HttpRequest], HttpResponse]
+TIME_ZONE_COOKIE = "time_zone"
+LOOSER = ("/admin/", "/api/docs")
+"""Pages of the theme and of the API's documentation, which cannot do with the strict policy."""
+
+
+def admin_policy(get_response: Answer) -> Answer:
+    """Loosen the Content-Security-Policy for the admin's theme, and for nothing else."""
+
+    def policy(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.path.startswith(LOOSER):
+            setattr(response, "_csp_update", settings.ADMIN_POLICY)  # noqa: B010  django-csp reads it
+        return response
+
+    return policy
+
+
+def member_time_zone(get_response: Answer) -> Answer:
+    """Times are shown in the member's time zone: the chosen one, else the browser's, else the gateway's."""
+
+    def zone(request: HttpRequest) -> HttpResponse:
+        chosen = getattr(request.user, "time_zone", "") or request.COOKIES.get(TIME_ZONE_COOKIE, "")
+        with timezone.override(_zone(chosen)):
+            return get_response(request)
+
+    return zone
+
+
+def _zone(name: str) -> zoneinfo.ZoneInfo | None:
+    try:
+        return zoneinfo.ZoneInfo(name) if name else None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None

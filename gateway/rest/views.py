@@ -1,0 +1,53 @@
+"""What the views of the management API share."""
+
+from __future__ import annotations
+
+from django.db.models import Model
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts import audit
+from gateway.addresses import client_address
+from gateway.rest.scope import asker
+
+
+class View(APIView):
+    """Nothing of it is kept by a browser or a proxy: answers may hold a new key."""
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {**super().default_response_headers, "Cache-Control": "no-store"}
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        if any("\0" in text for text in (request.path, *request.query_params.values())):
+            # PostgreSQL refuses it in the middle of a query.
+            raise exceptions.ValidationError(_("The address holds a NUL character."))
+
+
+class IsStaff(BasePermission):
+    """For the installation's staff."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if request.user.is_authenticated and not request.user.is_staff:
+            raise exceptions.PermissionDenied(_("This is for the gateway's staff."))
+        return request.user.is_authenticated
+
+
+class NoSuchPath(View):
+    """Every other path under /api/: programs expect JSON there."""
+
+    permission_classes = ()
+    schema = None
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        message = _("There is no %(path)s. Paths end with a slash; /api/docs/ lists them.")
+        raise exceptions.NotFound(message % {"path": request.path[:200]}, code="unknown_url")
+
+
+def note(request: Request, action: str, target: Model) -> None:
+    """Write into the audit what was done by the request, and from where. `action` is English, for translation."""
+    audit.note(actor=asker(request), action=action, target=target, address=client_address(request._request))

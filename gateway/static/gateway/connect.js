@@ -1,0 +1,192 @@
+// The cards of clients: one at a time, and the check that makes a client's own set-up calls from this page.
+// All texts come from `data-` attributes of #checks. A key lives in a variable while a check runs, and nowhere else.
+"use strict";
+
+// Cards
+
+function chooseClient(slug) {
+  document.querySelectorAll("[data-client-card]").forEach((card) => { card.hidden = card.dataset.clientCard !== slug; });
+  document.querySelectorAll("[data-client]").forEach((button) => {
+    button.setAttribute("aria-pressed", String(button.dataset.client === slug));
+  });
+}
+
+function knownClient(slug) {
+  return slug && document.querySelector(`[data-client="${CSS.escape(slug)}"]`);
+}
+
+document.querySelectorAll("[data-client-choices]").forEach((choices) => {
+  choices.hidden = false;
+  const asked = location.hash.slice(1);
+  chooseClient(knownClient(asked) ? asked : choices.querySelector("[data-client]").dataset.client);
+  choices.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-client]");
+    if (button) {
+      chooseClient(button.dataset.client);
+      history.replaceState(null, "", `#${button.dataset.client}`);
+    }
+  });
+});
+
+// Another model loads the page again: the chosen client stays.
+document.querySelectorAll("form[data-keep-client]").forEach((form) => {
+  form.addEventListener("submit", () => { form.action = location.hash; });
+});
+
+// Checks
+
+const texts = document.getElementById("checks")?.dataset;
+const MARKS = { running: "progress_activity", passed: "check_circle", failed: "cancel", waiting: "radio_button_unchecked" };
+
+class Failed extends Error {}
+
+function post(url) {
+  const token = document.querySelector("#checks [name='csrfmiddlewaretoken']").value;
+  return fetch(url, { method: "POST", headers: { "x-csrftoken": token } });
+}
+
+// The key of one check: the member's own, or one that is issued now and revoked at the end.
+async function borrowKey() {
+  const own = document.querySelector("[data-own-key]").value.trim();
+  if (own) {
+    return { text: own, giveBack: () => {} };
+  }
+  let answer;
+  try {
+    answer = await post(texts.begin);
+  } catch {
+    throw new Failed(texts.unreachable);
+  }
+  const issued = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    throw new Failed(issued.error ?? texts.noKey);
+  }
+  return { text: issued.api_key, giveBack: () => post(texts.end.replace("/0/", `/${issued.id}/`)) };
+}
+
+async function gatewaysWords(answer) {
+  const body = await answer.json().catch(() => ({}));
+  return `${answer.status} · ${body.error?.message ?? texts.odd}`;
+}
+
+function expect(condition, otherwise) {
+  if (!condition) {
+    throw new Failed(otherwise);
+  }
+}
+
+// What must come, by the call's `expects`.
+const EXPECTED = {
+  async models(answer, call, model) {
+    const body = await answer.json();
+    expect(body.object === "list" && Array.isArray(body.data), texts.odd);
+    expect(!model || body.data.some((each) => each.id === model), texts.noModel);
+  },
+  async chat(answer) {
+    const body = await answer.json();
+    expect(body.object === "chat.completion" && body.choices?.length === 1, texts.odd);
+  },
+  async stream(answer) {
+    const frames = (await answer.text()).split("\n\n").filter((frame) => frame.startsWith("data: "));
+    const last = frames.at(-1)?.slice("data: ".length);
+    if (last !== "[DONE]") {
+      throw new Failed(errorIn(last) ?? texts.cut);
+    }
+  },
+  async preflight() {},
+};
+
+function errorIn(frame) {
+  try {
+    return JSON.parse(frame).error?.message;
+  } catch {
+    return undefined;
+  }
+}
+
+async function makeCall(call, key, model, signal) {
+  const headers = { authorization: `Bearer ${key}` };
+  if (call.body) {
+    headers["content-type"] = "application/json";
+  }
+  const body = call.body ? JSON.stringify(call.body) : undefined;
+  const answer = await fetch(call.path, { method: call.method, headers, body, signal, credentials: "omit" });
+  if (!answer.ok) {
+    throw new Failed(await gatewaysWords(answer));
+  }
+  await EXPECTED[call.expects](answer, call, model);
+}
+
+function showCall(item, state, why = "", milliseconds = null) {
+  item.className = state;
+  item.querySelector(".check-mark").textContent = MARKS[state] ?? MARKS.waiting;
+  item.querySelector("[data-why]").textContent = why;
+  const seconds = milliseconds === null ? "" : texts.took.replace("{seconds}", (milliseconds / 1000).toFixed(1));
+  item.querySelector("[data-time]").textContent = [texts[state], seconds].filter(Boolean).join(" · ");
+}
+
+// False when the call failed; a stopped check throws.
+async function runCall(item, call, key, model, signal) {
+  showCall(item, "running");
+  const began = performance.now();
+  try {
+    await makeCall(call, key, model, signal);
+    showCall(item, "passed", "", performance.now() - began);
+    return true;
+  } catch (error) {
+    if (signal.aborted) {
+      showCall(item, "skipped");
+      throw error;
+    }
+    const why = error instanceof Failed ? error.message : error instanceof TypeError ? texts.unreachable : texts.odd;
+    showCall(item, "failed", why, performance.now() - began);
+    return false;
+  }
+}
+
+function showVerdict(box, text, tone) {
+  const verdict = box.querySelector("[data-verdict]");
+  verdict.textContent = text;
+  verdict.className = `check-verdict ${tone}`;
+}
+
+async function runAll(box, calls, items, signal) {
+  const model = document.getElementById("model")?.value;
+  let key;
+  let passed = 0;
+  try {
+    key = await borrowKey();
+    for (const [at, call] of calls.entries()) {
+      passed += await runCall(items[at], call, key.text, model, signal);
+    }
+    const all = passed === calls.length;
+    showVerdict(box, all ? texts.allPassed : texts.someFailed, all ? "good" : "bad");
+  } catch (error) {
+    showVerdict(box, signal.aborted ? texts.stopped : error.message, "bad");
+  } finally {
+    await key?.giveBack();
+  }
+}
+
+async function check(box) {
+  const calls = JSON.parse(document.getElementById(`plan-${box.dataset.check}`).textContent);
+  const items = [...box.querySelectorAll("[data-call]")];
+  const [start, stop] = [box.querySelector("[data-check-start]"), box.querySelector("[data-check-stop]")];
+  const controller = new AbortController();
+  items.forEach((item) => showCall(item, "skipped"));
+  box.querySelector(".check-calls").hidden = false;
+  showVerdict(box, "", "");
+  start.disabled = true;
+  stop.hidden = false;
+  stop.onclick = () => controller.abort();
+  try {
+    await runAll(box, calls, items, controller.signal);
+  } finally {
+    start.disabled = false;
+    stop.hidden = true;
+  }
+}
+
+document.querySelectorAll("[data-check-start]").forEach((button) => {
+  button.addEventListener("click", () => check(button.closest("[data-check]")));
+});

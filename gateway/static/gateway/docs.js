@@ -1,0 +1,29 @@
+// The management API's pages. Nothing is asked of another host: not even the schema's validity.
+"use strict";
+
+(() => {
+  const place = document.getElementById("api-docs");
+  const colour = () => {
+    document.documentElement.classList.toggle("dark-mode", document.documentElement.classList.contains("dark"));
+  };
+  colour();
+  document.addEventListener("theme", colour);
+
+  SwaggerUIBundle({
+    url: place.dataset.schema,
+    domNode: place,
+    presets: [SwaggerUIBundle.presets.apis],
+    layout: "BaseLayout",
+    deepLinking: true,
+    validatorUrl: null,
+    defaultModelsExpandDepth: 0,
+    docExpansion: "list",
+    persistAuthorization: false,
+    requestInterceptor: (request) => {
+      if (request.method && request.method !== "GET") {
+        request.headers["X-CSRFToken"] = place.dataset.csrf;
+      }
+      return request;
+    },
+  });
+})();

@@ -1,0 +1,157 @@
+// A small part of Markdown as DOM nodes: code blocks, headings, lists, quotes, bold, italic, code. Text only ever enters
+// as text nodes, so that nothing in an answer can become markup; links stay text.
+"use strict";
+
+const MARKDOWN = {
+  // Nodes for a text that may end anywhere, as a stream's does.
+  render(text) {
+    const lines = text.replaceAll("\r\n", "\n").split("\n");
+    const nodes = [];
+    let at = 0;
+    while (at < lines.length) {
+      const block = BLOCKS.find((each) => each.begins(lines[at]));
+      const end = block.end(lines, at);
+      nodes.push(...block.nodes(lines.slice(at, end)));
+      at = end;
+    }
+    return nodes;
+  },
+};
+
+const FENCE = /^\s{0,3}(`{3,}|~{3,})\s*([^`]*)$/;
+const HEADING = /^(#{1,6})\s+(.*)$/;
+const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
+const QUOTE = /^>\s?/;
+const RULE = /^\s{0,3}([-*_])(\s*\1){2,}\s*$/;
+const INLINE = /(`+)([\s\S]*?[^`])\1(?!`)|\*\*(?=\S)([\s\S]+?\S|\S)\*\*|\*(?=[^\s*])([^*\n]*[^\s*])\*/g;
+
+function element(name, children = []) {
+  const made = document.createElement(name);
+  made.append(...children);
+  return made;
+}
+
+function inline(text) {
+  const nodes = [];
+  let from = 0;
+  for (const found of text.matchAll(INLINE)) {
+    nodes.push(text.slice(from, found.index), marked(found));
+    from = found.index + found[0].length;
+  }
+  nodes.push(text.slice(from));
+  return nodes;
+}
+
+function marked([, ticks, code, bold, italic]) {
+  if (ticks) {
+    return element("code", [code.trim() || code]);
+  }
+  return bold !== undefined ? element("strong", inline(bold)) : element("em", inline(italic));
+}
+
+// The line after the last one from `at` on for which `goes` holds.
+function reach(lines, at, goes) {
+  let end = at + 1;
+  while (end < lines.length && goes(lines[end])) {
+    end += 1;
+  }
+  return end;
+}
+
+// Whether an item's mark is a number; undefined where the line is no item.
+function isNumbered(line) {
+  const found = ITEM.exec(line);
+  return found ? /\d/.test(found[2]) : undefined;
+}
+
+function isPlain(line) {
+  return line.trim() !== "" && BLOCKS.find((block) => block.begins(line)) === BLOCKS.at(-1);
+}
+
+const BLOCKS = [
+  {
+    begins: (line) => line.trim() === "",
+    end: (lines, at) => at + 1,
+    nodes: () => [],
+  },
+  {
+    begins: (line) => FENCE.test(line),
+    end(lines, at) {
+      const [, fence] = FENCE.exec(lines[at]);
+      const end = reach(lines, at, (line) => !(line.trim().startsWith(fence) && /^\s*[`~]+\s*$/.test(line)));
+      return Math.min(end + 1, lines.length);
+    },
+    nodes(lines) {
+      const closed = lines.length > 1 && /^\s*[`~]{3,}\s*$/.test(lines.at(-1));
+      const code = element("code", [lines.slice(1, closed ? -1 : undefined).join("\n")]);
+      const block = element("pre", [code]);
+      block.className = "code";
+      block.tabIndex = 0;
+      return [block];
+    },
+  },
+  {
+    begins: (line) => HEADING.test(line),
+    end: (lines, at) => at + 1,
+    nodes([line]) {
+      const [, marks, text] = HEADING.exec(line);
+      return [element(`h${Math.min(marks.length + 2, 5)}`, inline(text))];
+    },
+  },
+  {
+    begins: (line) => RULE.test(line),
+    end: (lines, at) => at + 1,
+    nodes: () => [element("hr")],
+  },
+  {
+    begins: (line) => QUOTE.test(line),
+    end: (lines, at) => reach(lines, at, (line) => QUOTE.test(line)),
+    nodes: (lines) => [element("blockquote", MARKDOWN.render(lines.map((line) => line.replace(QUOTE, "")).join("\n")))],
+  },
+  {
+    begins: (line) => ITEM.test(line),
+    end: (lines, at) => reach(lines, at, (line) => /^\s+\S/.test(line) || isNumbered(line) === isNumbered(lines[at])),
+    nodes: (lines) => [listOf(lines)],
+  },
+  {
+    begins: () => true,
+    end: (lines, at) => reach(lines, at, isPlain),
+    nodes: (lines) => [element("p", inline(lines.join("\n")))],
+  },
+];
+
+// A list, with lists inside of its items by their indent.
+function listOf(lines) {
+  const [, indent, mark] = ITEM.exec(lines[0]);
+  const list = element(isNumbered(lines[0]) ? "ol" : "ul");
+  if (isNumbered(lines[0])) {
+    list.start = parseInt(mark, 10);
+  }
+  let item = [];
+  const close = () => {
+    if (item.length) {
+      list.append(itemOf(item));
+    }
+  };
+  for (const line of lines) {
+    const found = ITEM.exec(line);
+    if (found && found[1].length <= indent.length) {
+      close();
+      item = [found[3]];
+    } else {
+      item.push(line);
+    }
+  }
+  close();
+  return list;
+}
+
+function itemOf([first, ...rest]) {
+  const nested = rest.findIndex((line) => ITEM.test(line));
+  const own = nested < 0 ? rest : rest.slice(0, nested);
+  const item = element("li", inline([first, ...own.map((line) => line.trim())].join("\n")));
+  if (nested >= 0) {
+    item.append(listOf(rest.slice(nested)));
+  }
+  return item;
+}

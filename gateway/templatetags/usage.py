@@ -1,0 +1,31 @@
+"""Template tags of usage records."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.safestring import SafeString
+
+from gateway import formats
+from gateway.formats import Tone
+from gateway.models import TokenSource, UsageRecord, UsageStatus
+
+register = template.Library()
+TONES: dict[UsageStatus, Tone] = {
+    UsageStatus.OPEN: "busy",
+    UsageStatus.DONE: "good",
+    UsageStatus.FAILED: "bad",
+    UsageStatus.CANCELLED: "quiet",
+    UsageStatus.LOST: "warn",
+}
+
+
+@register.simple_tag
+def status_badge(record: UsageRecord) -> SafeString:
+    status = UsageStatus(record.status)
+    return formats.badge(status.label, TONES[status])
+
+
+@register.simple_tag
+def count(tokens: int | None, record: UsageRecord) -> str:
+    """The record's prompt or completion tokens: `1,204`, `≈ 1,204` for an estimate, a dash for an unknown number."""
+    return formats.count(tokens, estimated=record.token_source == TokenSource.ESTIMATE)

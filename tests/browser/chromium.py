@@ -1,0 +1,54 @@
+"""Starting a real Chromium, with a profile of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from tokens.chrome import UNUSED_FEATURES
+from tokens.programs import find_programs
+
+PAGE_SECONDS = 60
+
+
+@contextmanager
+def running_chromium() -> Iterator[Chrome]:
+    """Chromium without a window; afterwards it and its profile are gone."""
+    programs = find_programs(chrome=os.environ.get("CHROME_BINARY"), driver=os.environ.get("CHROMEDRIVER"))
+    with TemporaryDirectory(prefix="gateway-browser-", ignore_cleanup_errors=True) as profile:
+        service = ChromeService(programs.driver, env={**os.environ, "TMPDIR": profile})
+        driver = Chrome(_options(programs.chrome, profile), service)
+        driver.set_page_load_timeout(PAGE_SECONDS)
+        driver.set_script_timeout(PAGE_SECONDS)
+        try:
+            yield driver
+        finally:
+            driver.quit()
+
+
+def _options(binary: str, profile: str) -> ChromeOptions:
+    options = ChromeOptions()
+    options.binary_location = binary
+    # A test answers a page's question itself.
+    options.unhandled_prompt_behavior = "ignore"
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for argument in _arguments(profile):
+        options.add_argument(argument)
+    return options
+
+
+def _arguments(profile: str) -> list[str]:
+    arguments = [
+        *("--headless=new", f"--user-data-dir={profile}", "--lang=en-US", "--no-first-run", "--mute-audio"),
+        *("--no-default-browser-check", "--disable-background-networking", "--disable-component-update"),
+        *("--disable-sync", "--disable-extensions", "--password-store=basic", "--hide-scrollbars"),
+        f"--disable-features={','.join(UNUSED_FEATURES)}",
+        # Containers have a small /dev/shm, in which Chrome crashes.
+        "--disable-dev-shm-usage",
+    ]
+    # Chrome's own sandbox cannot run as root.
+    return [*arguments, "--no-sandbox"] if os.geteuid() == 0 else arguments

@@ -1,0 +1,98 @@
+"""Every page, by a name for its picture, its path, and who looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.health.heartbeats import Worker, heartbeat_note
+from tests.browser.browser import Browser
+from tests.browser.sample import Sample
+
+Who = Literal["nobody", "alice", "wei", "admin"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A `path` that is callable gets the sample. `fault`: what the console says of it although all is well.
+
+    `ready`: a selector of what comes after the page itself.
+    """
+
+    name: str
+    who: Who
+    path: str | Callable[[Sample], str]
+    fault: str = ""
+    ready: str = "body"
+
+    def open(self, browser: Browser, sample: Sample) -> None:
+        """As the one who looks at it."""
+        workers_at_work()
+        browser.sign_out()
+        if self.who != "nobody":
+            browser.sign_in({"admin": sample.admin, "alice": sample.alice.member, "wei": sample.wei.member}[self.who])
+        if self.fault:
+            browser.expect(self.fault)
+        browser.open(self.path if isinstance(self.path, str) else self.path(sample))
+        browser.find(self.ready)
+
+
+def workers_at_work() -> None:
+    """The signs of life that the admin's front page looks for."""
+    for worker in Worker:
+        heartbeat_note(name=worker)
+
+
+PAGES = (
+    Page("sign-in", "nobody", "/dashboard/sign-in/"),
+    Page("password-reset", "nobody", "/dashboard/password-reset/"),
+    Page("password-reset-sent", "nobody", "/dashboard/password-reset/sent/"),
+    Page("invitation", "nobody", lambda sample: f"/dashboard/invitation/{sample.invitation}/"),
+    Page("invitation-gone", "nobody", lambda sample: f"/dashboard/first-admin/{sample.first_admin}/", "410 (Gone)"),
+    Page("welcome", "alice", "/dashboard/welcome/"),
+    Page("overview", "alice", "/dashboard/"),
+    Page("overview-needs-you", "wei", "/dashboard/"),
+    Page("account", "alice", "/dashboard/account/"),
+    Page("account-needs-you", "wei", "/dashboard/account/"),
+    Page("handover", "alice", "/dashboard/handover/"),
+    Page("keys", "alice", "/dashboard/keys/"),
+    Page("keys-none", "wei", "/dashboard/keys/"),
+    Page("key", "alice", lambda sample: f"/dashboard/keys/{sample.key.pk}/"),
+    Page("key-new", "alice", "/dashboard/keys/new/"),
+    Page("key-edit", "alice", lambda sample: f"/dashboard/keys/{sample.key.pk}/edit/"),
+    Page("key-rotate", "alice", lambda sample: f"/dashboard/keys/{sample.key.pk}/rotate/"),
+    Page("key-revoke", "alice", lambda sample: f"/dashboard/keys/{sample.key.pk}/revoke/"),
+    Page("usage", "alice", "/dashboard/usage/"),
+    Page("usage-none", "wei", "/dashboard/usage/"),
+    Page("usage-record", "alice", lambda sample: f"/dashboard/usage/{sample.failed.request_id}/"),
+    Page("models", "alice", "/dashboard/models/"),
+    Page("models-none", "wei", "/dashboard/models/"),
+    Page("connect", "alice", "/dashboard/connect/"),
+    Page("playground", "alice", "/dashboard/playground/"),
+    Page("playground-needs-you", "wei", "/dashboard/playground/"),
+    Page("settings", "alice", "/dashboard/settings/"),
+    Page("second-factor-set-up", "alice", "/dashboard/second-factor/set-up/"),
+    Page("api-docs", "alice", "/api/docs/"),
+    Page("admin", "admin", "/admin/"),
+    Page("admin-members", "admin", "/admin/accounts/member/"),
+    Page("admin-member", "admin", lambda sample: f"/admin/accounts/member/{sample.alice.member.pk}/change/"),
+    Page("admin-user-add", "admin", "/admin/accounts/member/add/"),
+    Page("admin-accounts", "admin", "/admin/accounts/account/"),
+    Page("admin-account", "admin", lambda sample: f"/admin/accounts/account/{sample.alice.pk}/change/"),
+    Page("admin-account-needs-you", "admin", lambda sample: f"/admin/accounts/account/{sample.wei.pk}/change/"),
+    Page("admin-account-wrong-password", "admin", lambda sample: f"/admin/accounts/account/{sample.tom.pk}/change/"),
+    Page("admin-account-add", "admin", "/admin/accounts/account/add/"),
+    Page("admin-account-remove", "admin", lambda sample: f"/admin/accounts/account/{sample.wei.pk}/delete/"),
+    Page("admin-import", "admin", "/admin/accounts/account/import/"),
+    Page("admin-keys", "admin", "/admin/accounts/apikey/"),
+    Page("admin-key", "admin", lambda sample: f"/admin/accounts/apikey/{sample.key.pk}/change/"),
+    Page("admin-key-add", "admin", "/admin/accounts/apikey/add/"),
+    Page("admin-invitations", "admin", "/admin/accounts/invitation/"),
+    Page("admin-logins", "admin", "/admin/tokens/loginattempt/"),
+    Page("admin-login", "admin", lambda sample: f"/admin/tokens/loginattempt/{sample.login.pk}/change/"),
+    Page("admin-usage", "admin", "/admin/gateway/usagerecord/"),
+    Page("admin-usage-record", "admin", lambda sample: f"/admin/gateway/usagerecord/{sample.failed.pk}/change/"),
+    Page("admin-sessions", "admin", "/admin/gateway/upstreamsession/"),
+    Page("admin-audit", "admin", "/admin/accounts/auditentry/"),
+)

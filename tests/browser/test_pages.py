@@ -1,0 +1,64 @@
+"""What holds for all pages: no barriers, no errors, no other host, and room enough on a phone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.browser.axe import barriers
+from tests.browser.browser import DESKTOP, PHONE, Browser
+from tests.browser.pages import PAGES
+from tests.browser.sample import Sample, make_sample
+from tests.school import School
+
+ROWS = 300
+# Three words in a row, outside of what is code.
+ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
+TEXTS = """
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), texts = [document.title];
+while (walker.nextNode()) {
+  if (!walker.currentNode.parentElement.closest("script, style, code, pre, option, .swagger-ui")) {
+    texts.push(walker.currentNode.textContent);
+  }
+}
+const named = [...document.querySelectorAll("[aria-label], [placeholder], [alt], [title]")];
+const ours = named.filter((each) => !each.closest(".swagger-ui"));
+return [...texts, ...ours.flatMap((each) => [each.ariaLabel, each.placeholder, each.alt, each.title])];
+"""
+
+
+@pytest.fixture
+def sample(browser: Browser, school: School) -> Sample:
+    return make_sample(school, ROWS)
+
+
+@pytest.mark.parametrize(
+    ("size", "theme", "language"),
+    [(DESKTOP, "light", "en"), (PHONE, "dark", "zh-CN")],
+    ids=["desktop-light-en", "phone-dark-zh"],
+)
+def test_pages_have_no_barriers_and_fit_the_window_and_a_phone(
+    browser: Browser, axe: str, sample: Sample, size: tuple[int, int], theme: str, language: str
+) -> None:
+    browser.theme(theme)
+    browser.language(language)
+    found = {}
+    for page in PAGES:
+        browser.size(*size)
+        page.open(browser, sample)
+        found[page.name] = [*barriers(browser, axe), *too_wide(browser)]
+        if language == "zh-CN":
+            found[page.name] += left_in_english(browser)
+        browser.size(*PHONE)
+        found[page.name] += too_wide(browser)
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def left_in_english(browser: Browser) -> list[str]:
+    return [f"in English: {text.strip()}" for text in browser.script(TEXTS) if ENGLISH.search(text or "")]
+
+
+def too_wide(browser: Browser) -> list[str]:
+    pixels = browser.overflow()
+    return [f"{pixels} pixels wider than the window"] if pixels > 0 else []

@@ -1,0 +1,135 @@
+"""The health of the parts, told from rows alone."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import Account
+from accounts.services import member_add
+from gateway import __version__, celery
+from gateway.health.components import Component, health
+from gateway.health.heartbeats import FRESH, Worker
+from gateway.models import Heartbeat, UsageRecord, UsageStatus
+from gateway.tasks import note_heartbeat
+from tokens.models import LoginAttempt, Outcome, Trigger
+
+pytestmark = pytest.mark.django_db
+
+
+def part(name: str) -> Component:
+    return next(component for component in health() if component.name == name)
+
+
+@pytest.fixture
+def account() -> Account:
+    return member_add(name="alice", xjtlu_username="Alice.A24")
+
+
+def request(number: int, *, minutes_ago: int, **fields: Any) -> None:
+    at = timezone.now() - timedelta(minutes=minutes_ago)
+    UsageRecord.objects.create(request_id=f"r{number}", endpoint="chat/completions", created_at=at, **fields)
+
+
+GOOD: dict[str, Any] = {"status": UsageStatus.DONE, "first_token_ms": 300}
+BAD: dict[str, Any] = {"status": UsageStatus.FAILED, "error_code": "school_unreachable"}
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
+    assert part("web").version == __version__
+
+
+class TestWorkers:
+    def test_each_has_a_heartbeat_on_its_queue(self) -> None:
+        beats = [entry for entry in celery.app.conf.beat_schedule.values() if entry["task"] == note_heartbeat.name]
+        assert {beat["options"]["queue"] for beat in beats} == {beat["args"][0] for beat in beats} == set(Worker)
+        assert all(beat["schedule"] < FRESH.total_seconds() for beat in beats)
+
+    def test_one_that_was_never_seen_is_to_be_looked_at(self) -> None:
+        assert [part(worker).state for worker in Worker] == ["warn", "warn", "warn"]
+
+    def test_one_with_a_fresh_heartbeat_is_good(self) -> None:
+        note_heartbeat("calls")
+        assert (part("calls").state, part("calls").version) == ("good", __version__)
+        assert part("broker").state == "good"
+
+    def test_one_that_fell_silent_is_bad(self) -> None:
+        Heartbeat.objects.create(name="calls", at=timezone.now() - FRESH)
+        assert part("calls").state == "bad"
+        assert part("broker").state == "warn"
+
+    def test_one_of_another_version_is_to_be_restarted(self) -> None:
+        Heartbeat.objects.create(name="calls", version="0.0.1")
+        assert part("calls").state == "warn"
+
+    @pytest.mark.parametrize(("live", "name"), [(False, "logins"), (True, "live")])
+    def test_one_whose_browsers_are_all_busy_is_good(self, account: Account, live: bool, name: str) -> None:
+        Heartbeat.objects.create(name=name, at=timezone.now() - 2 * FRESH)
+        lease = timezone.now() + timedelta(seconds=30)
+        LoginAttempt.objects.create(account=account, trigger=Trigger.PERSON, live=live, lease_until=lease)
+        assert part(name).state == "good"
+
+
+class TestServices:
+    def test_the_database_says_what_it_is(self) -> None:
+        assert part("database").state == "good"
+        assert part("database").version.split()[0] in {"SQLite", "PostgreSQL"}
+
+    def test_a_database_that_waits_for_a_migration_is_bad(self) -> None:
+        MigrationRecorder.Migration.objects.filter(app="gateway").latest("pk").delete()
+        assert part("database").state == "bad"
+
+    def test_a_redis_that_does_not_answer_is_bad(self, settings: Settings) -> None:
+        settings.CELERY_BROKER_URL = settings.REDIS_URL = "redis://127.0.0.1:1/0"
+        note_heartbeat("calls")
+        assert (part("broker").state, part("channels").state) == ("bad", "bad")
+
+    def test_without_redis_the_layer_is_in_memory(self, settings: Settings) -> None:
+        settings.REDIS_URL = ""
+        assert part("channels").state == "good"
+
+
+class TestSchool:
+    def test_without_requests_it_is_unknown(self) -> None:
+        assert part("school").state == "quiet"
+
+    def test_it_is_good_after_an_answer(self) -> None:
+        request(1, minutes_ago=9, **BAD)
+        request(2, minutes_ago=5, **GOOD)
+        assert part("school").state == "good"
+
+    def test_one_failure_may_be_chance(self) -> None:
+        request(1, minutes_ago=9, **GOOD)
+        request(2, minutes_ago=5, **BAD)
+        assert part("school").state == "warn"
+
+    def test_failures_in_a_row_are_an_outage(self) -> None:
+        for number in range(3):
+            request(number, minutes_ago=number, **BAD)
+        assert part("school").state == "bad"
+
+    def test_what_is_wrong_with_one_request_says_nothing_of_the_school(self) -> None:
+        request(1, minutes_ago=1, status=UsageStatus.FAILED, error_code="content_filter")
+        assert part("school").state == "quiet"
+
+    def test_a_login_speaks_for_it_too(self, account: Account) -> None:
+        request(1, minutes_ago=5, **BAD)
+        LoginAttempt.objects.create(
+            account=account, trigger=Trigger.PERSON, ended_at=timezone.now(), outcome=Outcome.CAPTURED
+        )
+        assert part("school").state == "good"
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_every_part_has_its_words(language: str, settings: Settings) -> None:
+    settings.LANGUAGE_CODE = language
+    assert all(component.label and component.detail for component in health())
