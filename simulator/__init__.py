@@ -29,10 +29,10 @@ JSON over HTTP under `/_sim/` on both hosts, from this machine only. What cannot
     POST faults, DELETE faults        order a fault; take all of them back
     POST release                      let the streams that hold go on
     POST reset                        back to the state at the start
-    GET  state                        {"users": {NAME: ...}, "settings", "faults", "held" (streams that hold)}
+    GET  state                        {"users": {NAME: ...}, "settings", "faults", "held" (streams and browsers)}
     GET  wait                         ?user=&call=&status=&count=: so many calls were made
                                       ?user=&ended=&count=: so many completions ended so
-                                      ?held=: so many streams hold; 408 after `timeout` (10) seconds
+                                      ?held=: so many are held; 408 after `timeout` (10) seconds
 
 A user's state: `sessions`, `peak_sessions`, `calls` (the last 10,000: `at` in Unix seconds, `call`, `status`,
 `session_id`), `smallest_gap_seconds` (arrival to arrival of any two calls in a row, else null), `too_fast`, `uploads`,
@@ -51,6 +51,7 @@ Settings
     check                   "none", "second_factor", "slider", "image_code" (both 2026 only), "blank" (an automated
                             browser sees an empty page; for everybody only)
     sign_on_session_seconds 28800: how long a browser gets in without a password
+    sign_on_waits           false: browsers that come to the sign-on get no answer until it is false again
     token_lifetime_seconds  7200
     single_token            false: a new token revokes the older ones of the user
     idle_seconds            null: a token dies when it made no call for so long

@@ -76,6 +76,7 @@ async def change_settings(request: Request) -> Response:
         school.settings = school.settings.changed(await _body(request, dict[str, Any]))
     except msgspec.ValidationError as error:
         raise HTTPException(400, str(error)) from error
+    school.changed.fire()
     return await get_settings(request)
 
 

@@ -21,6 +21,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     page_calls_api: bool = True
     check: Check = "none"
     sign_on_session_seconds: float = 8 * 3600.0
+    sign_on_waits: bool = False
 
     token_lifetime_seconds: float = 7200.0
     single_token: bool = False

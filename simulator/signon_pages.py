@@ -83,9 +83,10 @@ def _form(school: School, request: Request, name: str, **data: Any) -> Response:
     return page(name, delay=delay, blank=blank, **data)
 
 
-def _entrance(request: Request) -> Response | None:
+async def _entrance(request: Request) -> Response | None:
     """Return the answer for a browser that needs no form: an unknown service, or a remembered sign-on."""
     school = school_of(request)
+    await school.sign_on_answers()
     service = request.query_params.get("service", "")
     if not signon.service_is_known(school, service):
         return HTMLResponse("<!doctype html><h1>Application not authorised to use sign-on</h1>", 403)
@@ -103,7 +104,7 @@ async def sso(request: Request) -> Response:
 
 async def login_2025(request: Request) -> Response:
     """Show the form of 2025."""
-    return _entrance(request) or _form(school_of(request), request, "login_2025", message="")
+    return await _entrance(request) or _form(school_of(request), request, "login_2025", message="")
 
 
 async def post_login_2025(request: Request) -> Response:
@@ -122,7 +123,7 @@ async def post_login_2025(request: Request) -> Response:
 
 async def login_2026(request: Request) -> Response:
     """Show the page of 2026, which builds everything by script."""
-    return _entrance(request) or _form(
+    return await _entrance(request) or _form(
         school_of(request), request, "login_2026", doLogin=DO_LOGIN, publicKeyUrl=PUBLIC_KEY
     )
 

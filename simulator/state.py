@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -179,6 +180,24 @@ class School:
         self.tickets: dict[str, Ticket] = {}
         self.released.fire()
         self.changed.fire()
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Count somebody who is held in `held`."""
+        self.held += 1
+        self.changed.fire()
+        try:
+            yield
+        finally:
+            self.held -= 1
+            self.changed.fire()
+
+    async def sign_on_answers(self) -> None:
+        """Return as soon as the sign-on answers browsers."""
+        if self.settings.sign_on_waits:
+            with self.holding():
+                while self.settings.sign_on_waits:
+                    await self.changed.wait()
 
     def check_for(self, user: User) -> Check:
         """Return the check that `user` meets at the sign-on: their own, else everybody's."""

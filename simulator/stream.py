@@ -144,10 +144,5 @@ class CompletionStream(Response):
         await asyncio.sleep(self._answer.directive.delay_ms / 1000)
 
     async def _hold(self) -> None:
-        self._school.held += 1
-        self._school.changed.fire()
-        try:
+        with self._school.holding():
             await self._school.released.wait()
-        finally:
-            self._school.held -= 1
-            self._school.changed.fire()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -24,6 +26,15 @@ class School:
 
     def settings(self, **settings: Any) -> None:
         self.post("settings", settings)
+
+    @contextmanager
+    def slow_sign_on(self) -> Iterator[None]:
+        """A login that begins comes as far as the sign-on, and from there only at the end of the block."""
+        self.settings(sign_on_waits=True)
+        try:
+            yield
+        finally:
+            self.settings(sign_on_waits=False)
 
     def fault(self, name: str, *, call: str = "*", times: int | None = 1, **more: Any) -> None:
         self.post("faults", {"name": name, "call": call, "times": times, **more})

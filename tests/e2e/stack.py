@@ -96,7 +96,7 @@ class BusySchool(School):
         return dict(self._http.get("state").raise_for_status().json()["users"])
 
     def until(self, **query: object) -> None:
-        """Wait for what `GET /_sim/wait` can tell: calls made, completions ended, streams held."""
+        """Wait for what `GET /_sim/wait` can tell: calls made, completions ended, streams and browsers held."""
         self._http.get("wait", params={"timeout": "25", **query}).raise_for_status()  # type: ignore[dict-item]
 
 

@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from tests.browser.browser import Browser
 from tests.e2e import rows
 from tests.e2e.stack import BusySchool, Person, Stack, eventually
-from tests.e2e.visits import PASSWORD, sign_in, watch_login
+from tests.e2e.visits import PASSWORD, sign_in, steps, watch_login, watch_running_login
 
 ACCOUNTS, USAGE = "/admin/accounts/account/", "/admin/gateway/usagerecord/"
 
@@ -89,8 +89,11 @@ def test_an_account_with_a_wrong_password_is_mended(browser: Browser, stack: Sta
     assert "wrong password" in needy.text
     needy.find_element(By.PARTIAL_LINK_TEXT, "Set the password").click()
     browser.fill("#id_new_password", person.password)
-    browser.click("[name='_continue']")
-    assert len(set(watch_login(browser))) > 2
+    with stack.school.slow_sign_on():
+        browser.click("[name='_continue']")
+        assert watch_running_login(browser) == ["starting Chrome", "opening the portal"]
+    watch_login(browser)
+    assert len(steps(browser)) > 2
     browser.open("/admin/")
     browser.see("Accounts that need a person")
     assert browser.all(".needy li", person.username) == []

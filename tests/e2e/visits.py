@@ -45,16 +45,20 @@ def accept(browser: Browser, path: str, *, xjtlu_password: str = "") -> None:
     browser.at("/dashboard/welcome/")
 
 
-def watch_login(browser: Browser) -> list[int]:
-    """How many steps the page showed at each look, until it said that the account is logged in."""
-    shown: list[int] = []
+def watch_login(browser: Browser) -> None:
+    """Look at the page until it says that the account is logged in."""
+    browser.until(lambda: browser.all("[data-progress-state] .badge", "logged in"), "the end of the login")
 
-    def is_over() -> bool:
-        shown.append(len(browser.all("[data-progress-steps] li")))
-        return bool(browser.all("[data-progress-state] .badge", "logged in"))
 
-    browser.until(is_over, "the end of the login")
-    return shown
+def steps(browser: Browser) -> list[str]:
+    """What the page shows of the latest login, in its order."""
+    return [each.text for each in browser.all("[data-progress-steps] .step-words")]
+
+
+def watch_running_login(browser: Browser) -> list[str]:
+    """The steps that the page shows of a login that waits for the slow sign-on."""
+    browser.find(".running [data-progress-steps] .now", "opening the portal")
+    return steps(browser)
 
 
 def new_key(browser: Browser, stack: Stack) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -73,6 +74,20 @@ def test_the_portal_leads_to_the_sign_on(simulator: Simulator, browser: Browser,
     url = urlsplit(str(browser.open().url))
     assert (url.hostname, url.path) == ("localhost", path)
     assert parse_qs(url.query) == {"service": [f"{simulator.portal}/"]}
+
+
+@pytest.mark.parametrize(("generation", "path"), [("2025", "/login"), ("2026", "/esc-sso/login/page")])
+def test_a_browser_can_be_kept_waiting_at_the_sign_on(
+    simulator: Simulator, browser: Browser, generation: str, path: str
+) -> None:
+    simulator.settings(sign_on=generation, sign_on_waits=True)
+    with ThreadPoolExecutor() as threads:
+        opened = threads.submit(browser.open)
+        simulator.wait(held=1)
+        assert not opened.done()
+        simulator.settings(sign_on_waits=False)
+        assert opened.result().url.path == path
+    assert simulator.state()["held"] == 0
 
 
 @pytest.mark.parametrize("path", ["/login", "/esc-sso/login/page"])
