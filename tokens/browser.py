@@ -17,8 +17,7 @@ from typing import Any, Protocol
 
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from tokens.capture import Answer, Capture, Network, Request, cookies_for, host_and_port, restore_cookies, stored_token
-from tokens.capture import sign_on_cookies as cookies_to_keep
+from tokens.capture import Capture
 from tokens.chrome import BREAKS, BrowserSettings, Chrome, first_line, running_chrome
 from tokens.errors import (
     ChromeFailed,
@@ -28,9 +27,12 @@ from tokens.errors import (
     PasswordNeeded,
     PersonNeeded,
 )
+from tokens.network import Answer, Network, Request, host_and_port
 from tokens.pages import Look, Page, PageReader, is_chat_address, which_page
 from tokens.refusals import CLEAR_CODES, MAX_TEXT, refusal
 from tokens.selectors import with_extra
+from tokens.stores import cookies_for, restore_cookies, stored_token
+from tokens.stores import sign_on_cookies as cookies_to_keep
 
 __all__ = ["BrowserSettings", "Capture", "LoginWatcher", "PageCalls", "Viewer", "log_in"]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,13 +25,12 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
 from websocket import WebSocketException
 
+from tokens import leftovers
 from tokens.errors import ChromeFailed, LoginTimedOut
 from tokens.programs import Programs, find_programs
 from tokens.selectors import with_extra
 
-SCRATCH_PREFIX = "xipu-chrome-"
 SCRIPT_SECONDS = 5
-KILL_SECONDS = 10.0
 DRIVER_START_SECONDS = 30.0
 DRIVER_SETTLES_SECONDS = 1.0
 DRIVER_TRIES = 3
@@ -49,7 +46,6 @@ PASSED_ENVIRONMENT = (
 
 PLATFORMS = {"darwin": "Macintosh; Intel Mac OS X 10_15_7"}
 LINUX = "X11; Linux x86_64"
-PROC = Path("/proc")
 UNUSED_FEATURES = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup")
 """Pages of the address bar, which nobody sees here: to load them is 45 % of the CPU of a start (Chromium 156)."""
 
@@ -102,7 +98,7 @@ def running_chrome(settings: BrowserSettings, started: Callable[[int, Path], Non
     # Chrome is ended without a goodbye, which its socket reports as an error each time.
     logging.getLogger("websocket").setLevel(logging.CRITICAL)
     programs = find_programs(chrome=settings.chrome_binary, driver=settings.chromedriver)
-    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
+    scratch = Path(tempfile.mkdtemp(prefix=leftovers.SCRATCH_PREFIX))
     process: subprocess.Popen[bytes] | None = None
     try:
         process = _living_driver(programs.driver, scratch)
@@ -112,9 +108,9 @@ def running_chrome(settings: BrowserSettings, started: Callable[[int, Path], Non
             yield Chrome(driver, watchdog, desktop_user_agent(programs.version))
     finally:
         if process is not None:
-            _kill(process.pid)
+            leftovers.kill(process.pid)
             process.wait()
-        _remove(scratch)
+        leftovers.remove(scratch)
 
 
 class _Watchdog:
@@ -137,7 +133,7 @@ class _Watchdog:
 
     def _expire(self) -> None:
         self.expired.set()
-        _kill(self._group)
+        leftovers.kill(self._group)
 
 
 def desktop_user_agent(version: int, platform: str = sys.platform) -> str:
@@ -255,84 +251,6 @@ def _arguments(version: int, scratch: Path) -> list[str]:
     ]
     # Chrome's own sandbox cannot run as root.
     return [*arguments, "--no-sandbox"] if os.geteuid() == 0 else arguments
-
-
-def end_chrome(process_group: int, scratch: Path) -> None:
-    """End what is left of a Chrome and remove its scratch directory; nothing left is fine too.
-
-    Safe long after the start: a process group whose id was given to others meanwhile is left alone, as is a directory
-    that is no scratch directory. Raises ChromeFailed when a process survives SIGKILL.
-    """
-    if not scratch.name.startswith(SCRATCH_PREFIX):
-        return
-    # One member that names the directory proves the whole group: its id is not reused while one lives.
-    if any(str(scratch) in text for text in map(_text, _members(process_group))):
-        _kill(process_group)
-    _remove(scratch)
-
-
-def _kill(group: int) -> None:
-    deadline = time.monotonic() + KILL_SECONDS
-    while _members(group):
-        if time.monotonic() > deadline:
-            raise ChromeFailed("Some of Chrome's processes could not be ended.")
-        _signal_group(group)
-        time.sleep(0.01)
-
-
-def _remove(scratch: Path) -> None:
-    """A call that a killed process was in may still make a file: until it is done the directory is not empty."""
-    deadline = time.monotonic() + KILL_SECONDS
-    while scratch.exists() and time.monotonic() < deadline:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _signal_group(group: int) -> None:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        # It ended by itself between the look and the signal.
-        return
-
-
-def _members(group: int) -> list[int]:
-    """Return the ids of a group's living processes: a zombie that nobody has reaped is none."""
-    if PROC.exists():
-        return [pid for pid in _pids() if _living_group(pid) == group]
-    rows = [line.split(None, 3) for line in _ps("-axo", "pid=,pgid=,stat=").splitlines()]
-    return [int(pid) for pid, its_group, state in rows if int(its_group) == group and not state.startswith("Z")]
-
-
-def _text(pid: int) -> str:
-    """Return command line and environment, as far as they can be read."""
-    if not PROC.exists():
-        return _ps("-wwEo", "command=", "-p", str(pid))
-    parts = []
-    for name in ("cmdline", "environ"):
-        try:
-            parts.append((PROC / str(pid) / name).read_bytes().decode(errors="replace"))
-        except OSError:
-            # A process that is ending, or that may not be read: another member of its group will do.
-            continue
-    return "\n".join(parts)
-
-
-def _pids() -> Iterator[int]:
-    return (int(name) for name in os.listdir(PROC) if name.isdigit())
-
-
-def _living_group(pid: int) -> int | None:
-    try:
-        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    # The first thread of a killed process may be a zombie while others are still in a call.
-    state, threads = fields[0], int(fields[17])
-    return None if state in "ZX" and threads <= 1 else int(fields[2])
-
-
-def _ps(*arguments: str) -> str:
-    return subprocess.run(["/bin/ps", *arguments], capture_output=True, text=True, check=False).stdout  # noqa: S603
 
 
 def first_line(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from accounts.models import Account, LoginBlock
 from accounts.services import login_reset
 from gateway.errors import AccountBlocked, AccountUnavailable
 from tokens import verdicts
-from tokens.chrome import end_chrome
+from tokens.leftovers import end_chrome
 from tokens.models import LoginAttempt, Outcome, Trigger
 
 RESEND_AFTER = timedelta(seconds=10)

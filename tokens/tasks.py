@@ -20,9 +20,8 @@ from accounts.models import Account, LoginBlock
 from gateway.errors import AccountBlocked, AccountUnavailable
 from gateway.mail import mail_send
 from tokens import logins
-from tokens.chrome import end_chrome
+from tokens.leftovers import end_chrome
 from tokens.models import LoginAttempt, Outcome, Trigger
-from tokens.running import login_run
 from tokens.wording import message_in_words
 
 log = structlog.get_logger(__name__)
@@ -47,6 +46,9 @@ def _log_in(attempt_id: str, *, live: bool) -> None:
     if not LoginAttempt.objects.filter(pk=attempt_id).exists():
         # Its member was removed before a worker came to it.
         return
+    # Here, for Selenium is a third of a second and 15 MB, and most processes never run a browser.
+    from tokens.running import login_run
+
     _running.add(UUID(attempt_id))
     try:
         limit = settings.INTERACTIVE_LOGIN_SECONDS if live else None

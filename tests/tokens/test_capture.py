@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tokens.capture import Capture, Network, api_base, sign_on_cookies, token_in_storage
+from tokens.capture import Capture
+from tokens.network import Network, api_base
+from tokens.stores import sign_on_cookies, token_in_storage
 
 API = "https://school.test/jmapi/api"
 

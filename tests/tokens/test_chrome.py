@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tokens import chrome
-from tokens.chrome import BrowserSettings, desktop_user_agent, end_chrome, running_chrome
+from tokens import chrome, leftovers
+from tokens.chrome import BrowserSettings, desktop_user_agent, running_chrome
 from tokens.errors import ChromeFailed, LoginTimedOut
+from tokens.leftovers import end_chrome
 
 Started = tuple[int, Path]
 
@@ -90,9 +91,9 @@ def test_nothing_left_is_fine(scratch: Path) -> None:
 def test_processes_are_found_through_proc_and_through_ps(
     scratch: Path, proc: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chrome, "PROC", proc)
+    monkeypatch.setattr(leftovers, "PROC", proc)
     with process_group(scratch) as process:
-        assert set(chrome._members(process.pid)) == set(living(process.pid))
+        assert set(leftovers._members(process.pid)) == set(living(process.pid))
 
 
 def test_the_user_agent_is_the_desktop_ones() -> None:
