@@ -58,7 +58,7 @@ def serve(school: School, sockets: list[socket.socket], *, verbose: bool) -> Non
         http=_Protocol,
         log_level="info" if verbose else "error",
         access_log=verbose,
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=10,
     )
     # Ctrl-C ends it as SIGTERM does, without a trace.
     with contextlib.suppress(KeyboardInterrupt):

@@ -32,7 +32,7 @@ from tokens.selectors import with_extra
 
 SCRIPT_SECONDS = 5
 DRIVER_START_SECONDS = 30.0
-DRIVER_SETTLES_SECONDS = 1.0
+DRIVER_SETTLES_SECONDS = 10.0
 DRIVER_TRIES = 3
 
 BREAKS = (WebDriverException, HTTPError, WebSocketException, ConnectionError)
@@ -101,9 +101,8 @@ def running_chrome(settings: BrowserSettings, started: Callable[[int, Path], Non
     scratch = Path(tempfile.mkdtemp(prefix=leftovers.SCRATCH_PREFIX))
     process: subprocess.Popen[bytes] | None = None
     try:
-        process = _living_driver(programs.driver, scratch)
+        process = _living_driver(programs.driver, scratch, started)
         with _Watchdog(process.pid, settings.time_limit_seconds) as watchdog:
-            started(process.pid, scratch)
             driver = _start_browser(programs, process, scratch, watchdog, settings.resolver_rules)
             yield Chrome(driver, watchdog, desktop_user_agent(programs.version))
     finally:
@@ -142,16 +141,28 @@ def desktop_user_agent(version: int, platform: str = sys.platform) -> str:
     return f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Safari/537.36"
 
 
-def _living_driver(path: str, scratch: Path) -> subprocess.Popen[bytes]:
+def _living_driver(path: str, scratch: Path, started: Callable[[int, Path], None]) -> subprocess.Popen[bytes]:
     """A driver that has not ended at once: the port it chooses may be taken before it has bound all its addresses."""
-    process = _start_driver(path, scratch)
+    process = _noted_driver(path, scratch, started)
     for _ in range(DRIVER_TRIES - 1):
         deadline = time.monotonic() + DRIVER_SETTLES_SECONDS
         while process.poll() is None and time.monotonic() < deadline and not _said_port(scratch):
             time.sleep(0.02)
         if process.poll() is None:
             break
-        process = _start_driver(path, scratch)
+        process = _noted_driver(path, scratch, started)
+    return process
+
+
+def _noted_driver(path: str, scratch: Path, started: Callable[[int, Path], None]) -> subprocess.Popen[bytes]:
+    """A new driver, of which somebody else knows before it can start a Chrome."""
+    process = _start_driver(path, scratch)
+    try:
+        started(process.pid, scratch)
+    except BaseException:
+        leftovers.kill(process.pid)
+        process.wait()
+        raise
     return process
 
 
@@ -202,7 +213,7 @@ def _connected(port: int, options: Options) -> WebDriver:
     address = f"http://127.0.0.1:{port}"
     # Without DIRECT a proxy of the environment would get the commands, typed passwords included.
     config = ClientConfig(
-        remote_server_addr=address, proxy=Proxy({"proxyType": "DIRECT"}), timeout=120, websocket_timeout=10
+        remote_server_addr=address, proxy=Proxy({"proxyType": "DIRECT"}), timeout=120, websocket_timeout=30
     )
     # Other detectors take a typed text that names a file on this machine for an upload.
     driver = WebDriver(

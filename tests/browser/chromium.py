@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryDirectory
 
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from tokens.chrome import UNUSED_FEATURES
 from tokens.programs import find_programs
 
 PAGE_SECONDS = 60
+DRIVER_TRIES = 3
 
 
 @contextmanager
@@ -20,14 +22,25 @@ def running_chromium() -> Iterator[Chrome]:
     """Chromium without a window; afterwards it and its profile are gone."""
     programs = find_programs(chrome=os.environ.get("CHROME_BINARY"), driver=os.environ.get("CHROMEDRIVER"))
     with TemporaryDirectory(prefix="gateway-browser-", ignore_cleanup_errors=True) as profile:
-        service = ChromeService(programs.driver, env={**os.environ, "TMPDIR": profile})
-        driver = Chrome(_options(programs.chrome, profile), service)
+        driver = started_chromium(programs.driver, _options(programs.chrome, profile), profile)
         driver.set_page_load_timeout(PAGE_SECONDS)
         driver.set_script_timeout(PAGE_SECONDS)
         try:
             yield driver
         finally:
             driver.quit()
+
+
+def started_chromium(driver: str, options: ChromeOptions, scratch: str) -> Chrome:
+    """Again where the driver ended at once: the port it was told may be another process's by then."""
+
+    def start() -> Chrome:
+        return Chrome(options, ChromeService(driver, env={**os.environ, "TMPDIR": scratch}))
+
+    for _ in range(DRIVER_TRIES - 1):
+        with suppress(WebDriverException):
+            return start()
+    return start()
 
 
 def _options(binary: str, profile: str) -> ChromeOptions:

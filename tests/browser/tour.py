@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tests.browser.browser import Browser
 from tests.browser.chromium import running_chromium
 from tests.browser.pages import PAGES, Page
 from tests.browser.sample import Sample, make_sample
+from tests.conftest import until
 from tests.processes import running
 from tests.school import PASSWORD, School
 from tokens.live.asking import live_ask
@@ -86,8 +86,7 @@ def live_login(tour: Tour, sample: Sample) -> Iterator[None]:
     live_ask(account=sample.wei, web_url=tour.base.replace("http", "ws", 1))
     command = next(program.command for program in gateway_programs() if program.name == "live")
     with running(*command[1:], log=Path(settings.DATA_DIR) / "live.log"):
-        while not opened(sample).asked:
-            time.sleep(0.1)
+        until(lambda: opened(sample).asked, "what the school asks of Wei")
         yield
 
 

@@ -55,7 +55,7 @@ class Simulator:
         return self.state()["users"][name]
 
     def wait(self, **query: Any) -> None:
-        self.http.get(f"{self.portal}/_sim/wait", params=query).raise_for_status()
+        self.http.get(f"{self.portal}/_sim/wait", params={"timeout": 60, **query}).raise_for_status()
 
 
 @dataclass

@@ -18,12 +18,12 @@ def portal() -> Iterator[str]:
         yield read_ready_url(process)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False, timeout=20) as http:
+    with httpx.Client(trust_env=False, timeout=90) as http:
         yield http
 
 

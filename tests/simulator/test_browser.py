@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,16 +13,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.chromium import running_chromium
 from tests.simulator.clients import PASSWORD, USERNAME, Simulator
 
-ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-sync",
-)
 FIELDS = {
     "2025": ("#username_show", "#password_show", "#btn_login input"),
     "2026": (
@@ -83,15 +75,9 @@ class Pages:
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    environment = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("chrome"))}
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver", env=environment))
-    yield driver
-    driver.quit()
+def driver() -> Iterator[webdriver.Chrome]:
+    with running_chromium() as driver:
+        yield driver
 
 
 @pytest.fixture

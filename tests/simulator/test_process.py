@@ -31,29 +31,29 @@ def run() -> Iterator[Start]:
 
 def test_it_takes_the_users_and_the_interval_that_it_is_given(run: Start) -> None:
     url = read_ready_url(run("--user", "A.One:a:b", "--user", "B.Two:c", "--interval", "7"))
-    state = httpx.get(f"{url}/_sim/state", trust_env=False).json()
+    state = httpx.get(f"{url}/_sim/state", trust_env=False, timeout=60).json()
     assert list(state["users"]) == ["A.One", "B.Two"]
     assert state["settings"]["interval"] == 7
 
 
 def test_a_user_without_a_password_is_refused(run: Start) -> None:
-    assert run("--user", "A.One").wait(20) == 2
+    assert run("--user", "A.One").wait(60) == 2
 
 
 def test_sigterm_ends_it_while_a_stream_is_open(run: Start) -> None:
     process = run("--interval", "0")
-    with httpx.Client(trust_env=False, timeout=20) as http:
+    with httpx.Client(trust_env=False, timeout=60) as http:
         member = member_of(Simulator(read_ready_url(process), http))
         body = {"text": "[[sim hold]]", "sessionId": member.create()["id"]}
         url = f"{member.api_url}/chat/completions"
         with http.stream("POST", url, headers=member.headers, json=body):
             process.terminate()
-            assert process.communicate(timeout=20) == ("", "")
+            assert process.communicate(timeout=60) == ("", "")
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_it_prints_one_line_only(run: Start, end: signal.Signals) -> None:
     process = run()
-    httpx.get(read_ready_url(process), trust_env=False)
+    httpx.get(read_ready_url(process), trust_env=False, timeout=60)
     process.send_signal(end)
-    assert process.communicate(timeout=20) == ("", "")
+    assert process.communicate(timeout=60) == ("", "")

@@ -25,7 +25,7 @@ class Browser:
     """A browser without JavaScript: it keeps cookies and follows redirects."""
 
     simulator: Simulator
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, follow_redirects=True, timeout=20))
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, follow_redirects=True, timeout=90))
 
     def open(self) -> httpx.Response:
         return self.http.get(f"{self.simulator.portal}/")
@@ -83,9 +83,11 @@ def test_a_browser_can_be_kept_waiting_at_the_sign_on(
     simulator.settings(sign_on=generation, sign_on_waits=True)
     with ThreadPoolExecutor() as threads:
         opened = threads.submit(browser.open)
-        simulator.wait(held=1)
-        assert not opened.done()
-        simulator.settings(sign_on_waits=False)
+        try:
+            simulator.wait(held=1)
+            assert not opened.done()
+        finally:
+            simulator.settings(sign_on_waits=False)
         assert opened.result().url.path == path
     assert simulator.state()["held"] == 0
 
@@ -161,7 +163,7 @@ def test_do_login_for_an_unknown_service_is_refused(browser: Browser) -> None:
 def test_a_ticket_is_good_only_once(browser: Browser) -> None:
     redirect = browser.do_login()["data"]["redirect"]
     browser.http.get(redirect)
-    stranger = httpx.get(redirect, trust_env=False)
+    stranger = httpx.get(redirect, trust_env=False, timeout=60)
     assert stranger.headers["location"].startswith(browser.simulator.sign_on)
 
 

@@ -6,13 +6,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.tokens.stand_ins import PASSWORD, USERNAME, LogIn, RememberingWatcher, SimulatedSchool, Site
+from tokens import browser
 from tokens.browser import BrowserSettings, Capture, log_in
+from tokens.network import Request
+
+PATIENCE_SECONDS = 60.0
+"""With a page on which nothing happens, where a test waits for no such thing."""
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +49,7 @@ def watcher() -> RememberingWatcher:
 def log_in_now(school: SimulatedSchool, watcher: RememberingWatcher) -> LogIn:
     """Log the demo user in at the simulator; keyword arguments replace those of `log_in`."""
 
-    def log_in_with(patience: float = 10.0, **changes: Any) -> Capture:
+    def log_in_with(patience: float = PATIENCE_SECONDS, **changes: Any) -> Capture:
         arguments: dict[str, Any] = {
             "portal_url": school.url,
             "username": USERNAME,
@@ -55,6 +61,18 @@ def log_in_now(school: SimulatedSchool, watcher: RememberingWatcher) -> LogIn:
         return log_in(**{**arguments, **changes})
 
     return log_in_with
+
+
+@pytest.fixture
+def short_wait_for_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chat page's silence is waited for less long than for the pages before it, which a busy machine shows late."""
+    wait = browser._Login._token_request
+
+    def hurried(login: browser._Login) -> Request | None:
+        login._settings = replace(login._settings, patience_seconds=1.0)
+        return wait(login)
+
+    monkeypatch.setattr(browser._Login, "_token_request", hurried)
 
 
 @pytest.fixture

@@ -13,12 +13,29 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import psutil
+from selenium.common.exceptions import WebDriverException
 
+from tests.conftest import until
 from tokens.browser import Capture
+from tokens.pages import is_passing
 
 LogIn = Callable[..., Capture]
 USERNAME = "San.Zhang24"
 PASSWORD = "demo-password"
+
+
+def until_shown(condition: Callable[[], object]) -> None:
+    """Wait for it while a browser goes from one page to another, and answers no command on the way."""
+
+    def holds() -> bool:
+        try:
+            return bool(condition())
+        except WebDriverException as error:
+            if not is_passing(error):
+                raise
+            return False
+
+    until(holds, "the page")
 
 
 class SimulatedSchool:

@@ -115,11 +115,13 @@ def test_chrome_leaves_neither_process_nor_file() -> None:
 
 def test_chrome_gets_none_of_the_gateways_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_ENCRYPTION_KEYS", "very-secret")
+    groups: list[int] = []
     environments: list[dict[str, str]] = []
 
     class Stop(Exception): ...
 
     def look(group: int, scratch: Path) -> None:
+        groups.append(group)
         environments.append(psutil.Process(group).environ())
         raise Stop
 
@@ -128,13 +130,17 @@ def test_chrome_gets_none_of_the_gateways_secrets(monkeypatch: pytest.MonkeyPatc
             pass
     assert "PATH" in environments[0]
     assert "GATEWAY_ENCRYPTION_KEYS" not in environments[0]
+    assert living(groups[0]) == []
 
 
 def test_the_time_limit_ends_a_chrome_that_is_busy() -> None:
     started: list[Started] = []
-    # Long enough for Chrome to start on a machine that is busy with other tests.
-    settings = BrowserSettings(time_limit_seconds=15)
-    with running_chrome(settings, lambda *group: started.append(group)) as running:
+    with running_chrome(BrowserSettings(), lambda *group: started.append(group)) as running:
+        # Shortened now, for a start takes its time on a machine that is busy with other tests.
+        watchdog = running._watchdog
+        watchdog._timer.cancel()
+        watchdog._timer = threading.Timer(0.5, watchdog._expire)
+        watchdog._timer.start()
         running.driver.set_script_timeout(1000)
         with pytest.raises(chrome.BREAKS):
             running.driver.execute_async_script("/* calls nobody back */")

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from tests.conftest import until
-from tests.tokens.stand_ins import Site
+from tests.tokens.stand_ins import Site, until_shown
 from tokens.chrome import BrowserSettings, running_chrome
 from tokens.errors import LoginFailed
 from tokens.live import confinement
@@ -25,8 +25,9 @@ def _portal_on_site(site: Site, settings: Settings) -> None:
 
 @contextmanager
 def chrome(*hosts: str) -> Iterator[WebDriver]:
-    settings = BrowserSettings(resolver_rules=resolver_rules(hosts))
+    settings = BrowserSettings(time_limit_seconds=3600, resolver_rules=resolver_rules(hosts))
     with running_chrome(settings, lambda group, scratch: None) as running:
+        running.driver.set_script_timeout(60)
         yield running.driver
 
 
@@ -39,9 +40,10 @@ def driver() -> Iterator[WebDriver]:
 
 @pytest.fixture
 def confined(driver: WebDriver, site: Site) -> Confinement:
-    site.pages["/"] = "<title>ours</title><p>hello"
+    # Told from the page of the test before by its port.
+    site.pages["/"] = f"<title>{site.url}</title><p>hello"
     driver.get(site.url)
-    until(lambda: driver.title == "ours")
+    until_shown(lambda: driver.title == site.url)
     return confine(driver)
 
 
@@ -49,7 +51,8 @@ def shows(driver: WebDriver, url: str) -> str:
     """Where the window is once it has tried to go there."""
     driver.execute_script("document.title = 'before'")
     driver.get(url)
-    until(lambda: driver.title != "before" and driver.execute_script("return document.readyState") == "complete")
+    complete = "return document.title !== 'before' && document.readyState === 'complete'"
+    until_shown(lambda: driver.execute_script(complete))
     return str(driver.execute_script("return location.href"))
 
 
@@ -71,7 +74,7 @@ def test_a_page_can_fetch_nothing_from_elsewhere(driver: WebDriver, confined: Co
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "data:text/html,<p>x", "chrome://version/", "about:srcdoc"])
 def test_a_window_that_leaves_the_school_ends_the_login(driver: WebDriver, confined: Confinement, url: str) -> None:
     driver.get(url)
-    until(lambda: not driver.current_url.startswith("http"))
+    until_shown(lambda: not driver.current_url.startswith("http"))
     with pytest.raises(LoginFailed, match="own pages only"):
         confined.check(driver.current_url if driver.current_url != "about:blank" else url)
     driver.get("about:blank")

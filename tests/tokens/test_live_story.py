@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from tests.tokens.conftest import PATIENCE_SECONDS
 from tests.tokens.stand_ins import PASSWORD, USERNAME, LogIn, RememberingWatcher, SimulatedSchool, Site
 from tests.tokens.test_browser import CHAT, FORM
 from tokens import browser
@@ -33,6 +34,12 @@ class Onlooker:
             script = "return [...document.querySelectorAll('input:not([type=button])')].map((field) => field.value)"
             self.fields = self.driver.execute_script(script)
             raise PersonLeft("gone")
+
+
+@pytest.fixture(autouse=True)
+def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that stands still for a while is slow, not a question to the person."""
+    monkeypatch.setattr(browser, "PERSON_SECONDS", 60.0)
 
 
 @pytest.fixture
@@ -69,7 +76,7 @@ def test_each_check_is_put_to_the_person(
 ) -> None:
     school.set(check=check)
     with pytest.raises(PersonLeft):
-        log_in_now(patience=1, viewer=onlooker)
+        log_in_now(patience=1 if check == "blank" else PATIENCE_SECONDS, viewer=onlooker)
     assert onlooker.asked == [asked]
 
 
@@ -98,5 +105,5 @@ def test_the_chat_page_is_never_shown(
     site.pages["/"] = "<script>location.href = '/v3/chat'</script>"
     site.pages["/v3/chat"] = "<p>Loading your chats</p>" + f"<template>{CHAT}</template>"
     with pytest.raises(LoginFailed):
-        log_in_now(portal_url=site.url, patience=1, viewer=onlooker)
+        log_in_now(portal_url=site.url, patience=4, viewer=onlooker)
     assert "page" not in onlooker.asked

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from tests.tokens.stand_ins import until_shown
 from tokens.chrome import BrowserSettings, running_chrome
 from tokens.errors import LoginFailed
 from tokens.pages import Look, Page, PageReader, which_page
@@ -62,7 +63,7 @@ def test_the_place_of_a_page_tells_no_ticket() -> None:
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[WebDriver]:
-    with running_chrome(BrowserSettings(), lambda *_: None) as running:
+    with running_chrome(BrowserSettings(time_limit_seconds=3600), lambda *_: None) as running:
         yield running.driver
 
 
@@ -78,8 +79,7 @@ def show(driver: WebDriver) -> Show:
         reader = PageReader(driver, with_extra(extra))
         before = driver.execute_script("return performance.timeOrigin")
         driver.get("data:text/html;charset=utf-8," + quote(f"<!doctype html><body><i>page</i>{html}") + fragment)
-        while not driver.execute_script(THERE, before):
-            pass
+        until_shown(lambda: driver.execute_script(THERE, before))
         return reader
 
     return show_page
