@@ -71,6 +71,8 @@ MAX_BODY_BYTES = 32 * 1024 * 1024
 
 APPLICATION_CLOSE_SECONDS = 10
 """How long an application may go on after its response is complete or its client has gone."""
+HANDSHAKE_SECONDS = 20
+"""How long the opening of a WebSocket may take: the database is asked who may open it, also on a busy machine."""
 
 CLEANUP_SECONDS = 5
 """How long each step of a stop after the drain may take: cancelled applications, left-over tasks, last bytes."""
@@ -324,6 +326,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # Daphne is untyped
             # One message holds a whole body: at Daphne's 8 KiB a body of 1 MB costs eight times the CPU.
             request_buffer_size=max_body_bytes + 1,
             application_close_timeout=APPLICATION_CLOSE_SECONDS,
+            websocket_handshake_timeout=HANDSHAKE_SECONDS,
             server_name="",
         )
         self.max_body_bytes = max_body_bytes

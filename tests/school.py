@@ -18,7 +18,7 @@ class School:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=f"{url}_sim/", trust_env=False, timeout=30)
+        self._http = httpx.Client(base_url=f"{url}_sim/", trust_env=False, timeout=150)
 
     def reset(self, **settings: Any) -> None:
         self.post("reset")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from gateway.callers import Caller
 from gateway.calls import Line
 from gateway.catalogue import Offer
 from gateway.chat import opened
-from gateway.errors import AccountUnavailable, ModelNotFound, QueueFull, SchoolError
+from gateway.errors import AccountUnavailable, GatewayError, ModelNotFound, QueueFull, SchoolError
 from gateway.models import UsageRecord
 from gateway.school.catalog import Model
 from gateway.usage.recording import Usage, record_open, recorded
@@ -130,7 +131,16 @@ async def admitted(exchange: Exchange, endpoint: str, find: FindCaller | None = 
     Raises `InvalidApiKey`; whatever is raised after that, also by the block, is on record.
     """
     usage = _usage(exchange, endpoint)
-    caller, row, offer, standing = await database.run(_admit, find or by_key(exchange), exchange, usage)
+    admitting = asyncio.ensure_future(database.run(_admit, find or by_key(exchange), exchange, usage))
+    try:
+        caller, row, offer, standing = await asyncio.shield(admitting)
+    except asyncio.CancelledError:
+        # The client left meanwhile. The record may be made all the same, and then nobody else would close it.
+        with suppress(GatewayError):
+            _, row, *_ = await admitting
+            async with recorded(usage, row):
+                raise
+        raise
     if standing is not None:
         for name, value in standing.headers().items():
             exchange.header(name, value)

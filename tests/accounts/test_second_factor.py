@@ -20,7 +20,7 @@ from accounts import second_factor as service
 from accounts.models import Member, RecoveryCode, SecondFactor
 from accounts.second_factor import TryLater, WrongCode
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mid_step")]
 
 
 @pytest.fixture

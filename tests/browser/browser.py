@@ -26,7 +26,7 @@ from selenium.webdriver.support.ui import Select
 from accounts.models import Member
 
 PHONE, DESKTOP = (360, 740), (1280, 900)
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 TALLEST_PICTURE = 6000
 NOT_YET = (
     *(NoAlertPresentException, NoSuchElementException, StaleElementReferenceException),
@@ -159,10 +159,11 @@ class Browser:
         """Type into a field, in place of what stands there."""
 
         def filled() -> bool:
-            field = self.all(css)[0]
-            field.clear()
-            field.send_keys(value)
-            return True
+            for field in self.all(css)[:1]:
+                field.clear()
+                field.send_keys(value)
+                return True
+            return False
 
         self.find(css)
         self.until(filled, css)

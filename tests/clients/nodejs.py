@@ -22,7 +22,7 @@ from tests.school import MODEL
 SOURCES = Path(__file__).parent / "node"
 LEAST_NODE = 20
 INSTALL_SECONDS = 300
-RUN_SECONDS = 60
+RUN_SECONDS = 180
 
 
 class Node:

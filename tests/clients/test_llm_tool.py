@@ -31,7 +31,7 @@ from tests.clients.endpoint import (
 from tests.school import MODEL, School
 
 PROGRAM = str(Path(sys.executable).with_name("llm"))
-RUN_SECONDS = 60
+RUN_SECONDS = 180
 MODELS = """
 - model_id: {id}
   model_name: {id}

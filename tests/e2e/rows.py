@@ -44,9 +44,9 @@ def command(*arguments: str, stdin: str = "") -> str:
 
 
 def import_token(name: str, token: dict[str, Any]) -> None:
-    """A pasted token, with a list of models that is fresh."""
-    command("import_token", name, stdin=json.dumps(token))
+    """A pasted token, with a list of models that is fresh: first the list, which the schedule would ask for."""
     catalogue.store(account(name)["id"], (Model(id=MODEL, label="Qwen 3.6"), Model(id="gpt-5.6-luna", label="Luna")))
+    command("import_token", name, stdin=json.dumps(token))
 
 
 def invite(name: str) -> str:
@@ -166,7 +166,12 @@ def make_idle(name: str) -> None:
 
 def free_lane(name: str) -> None:
     """As if the hold of a slot whose owner died were over."""
-    Lane.objects.filter(account_id=account(name)["id"]).update(next_at=0)
+    Lane.objects.filter(account_id=account(name)["id"]).update(next_at=0, wanted_until=0)
+
+
+def waits_for_slot(name: str) -> bool:
+    """Whether a member's request wants the account's next slot."""
+    return Lane.objects.filter(account_id=account(name)["id"], wanted_until__gt=now_ms()).exists()
 
 
 def take_lane(name: str, seconds: float) -> None:

@@ -107,6 +107,7 @@ def test_the_way_of_a_failed_request_is_found_by_its_id(browser: Browser, member
     record = member.closed_usage()[0]
     browser.open(USAGE)
     browser.fill("#searchbar", f"{record['request_id']}\n")
+    browser.at(f"{USAGE}?q={record['request_id']}")
     browser.click("#result_list tbody th a")
     browser.see("Who must act: the school.")
     browser.see(record["error_code"])

@@ -116,8 +116,12 @@ def test_a_login_that_the_broker_lost_is_sent_again(stack: Stack) -> None:
 
 
 def test_a_cleanup_that_the_broker_lost_is_sent_again(member: Person, stack: Stack) -> None:
+    stack.programs["calls"].kill()
     member.ask("hello")
+    stack.desk(rows.make_deletions_due, member.name)
+    stack.desk(rows.nudge, "gateway.send_due_cleanups")
     stack.desk(rows.empty_broker)
+    stack.start("calls")
     member.sessions_are_gone()
 
 

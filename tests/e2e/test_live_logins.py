@@ -132,6 +132,10 @@ def test_frames_and_acts_are_neither_logged_nor_stored(asked_for_slider: Person,
     view = page.open_live()
     view.wait_for(HANDLE)
     view.send(type="text", text="typed-by-a-person")
+    # Acts are carried out in their order: a picture of another size proves that Chrome has got the text.
+    view.send(type="size", width=700, height=600)
+    while view.picture().width != 700:
+        continue
     view.send(type="stop")
     end_of(asked_for_slider)
     logs = "".join(log.read_text(errors="replace") for log in (stack.root / "logs").glob("*.log"))

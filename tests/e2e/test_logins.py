@@ -119,7 +119,8 @@ def test_a_person_gives_the_code_and_the_chats_go_on(careful: Person, stack: Sta
     login = stack.begin("log_in", careful.name, "--code-file", str(code_file))
     eventually(lambda: careful.at_school["sms_sent"] == 2, "the second message")
     code_file.write_text(careful.at_school["second_factor_code"])
-    assert login.ended() == 0, login.said()
+    eventually(lambda: login.popen.poll() is not None, "the end of the login")
+    assert login.popen.returncode == 0, login.said()
     assert careful.ask("[[sim text=fine]]") == "fine"
 
 

@@ -34,7 +34,7 @@ from tests.school import MODEL
 
 def status(stack: Stack, api_key: str) -> int:
     """What a program with this key gets for the list of models."""
-    return httpx.get(f"{stack.url}v1/models", headers={"authorization": f"Bearer {api_key}"}).status_code
+    return httpx.get(f"{stack.url}v1/models", headers={"authorization": f"Bearer {api_key}"}, timeout=60).status_code
 
 
 @pytest.fixture

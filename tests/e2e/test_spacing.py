@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.e2e import rows
-from tests.e2e.stack import INTERVAL_SECONDS, TOLERANCE_SECONDS, Person, Stack
+from tests.e2e.stack import INTERVAL_SECONDS, TOLERANCE_SECONDS, Person, Stack, eventually
 
 
 def test_chats_of_one_account_through_two_web_processes_stay_spaced(stack: Stack, member: Person) -> None:
@@ -21,9 +21,10 @@ def test_chats_of_one_account_through_two_web_processes_stay_spaced(stack: Stack
 
 def test_a_member_does_not_wait_for_another_members_slot(stack: Stack, member: Person) -> None:
     other = stack.member()
-    stack.desk(rows.take_lane, other.name, 14)
+    stack.desk(rows.take_lane, other.name, 100)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(other.ask, "[[sim text=late]]")
+        eventually(lambda: stack.desk(rows.waits_for_slot, other.name), "the wait")
         assert member.ask("[[sim text=soon]]") == "soon"
         assert not waiting.done()
         stack.desk(rows.free_lane, other.name)

@@ -30,7 +30,10 @@ class PageOf:
         self.cookie = person.stack.desk(live_rows.sign_in, person.name)
         self.origin = person.stack.url.rstrip("/")
         self.http = httpx.Client(
-            base_url=self.origin, cookies={"sessionid": self.cookie}, headers={"referer": f"{self.origin}/"}
+            base_url=self.origin,
+            cookies={"sessionid": self.cookie},
+            headers={"referer": f"{self.origin}/"},
+            timeout=CONDITION_SECONDS,
         )
 
     def post(self, path: str, **fields: str) -> httpx.Response:
@@ -52,7 +55,9 @@ class PageOf:
         url = f"ws{self.origin.removeprefix('http')}{path}"
         cookie = {"cookie": f"sessionid={self.cookie}"}
         return self.closing.enter_context(
-            connect(url, origin=Origin(self.origin), additional_headers=cookie, proxy=None, max_size=None)
+            connect(
+                url, origin=Origin(self.origin), additional_headers=cookie, proxy=None, max_size=None, open_timeout=60
+            )
         )
 
 

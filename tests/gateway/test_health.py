@@ -24,6 +24,12 @@ from tokens.models import LoginAttempt, Outcome, Trigger
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Redis, where the machine is busy."""
+    monkeypatch.setattr("gateway.health.components.PING_SECONDS", 30)
+
+
 def part(name: str) -> Component:
     return next(component for component in health() if component.name == name)
 

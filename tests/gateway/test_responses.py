@@ -337,7 +337,7 @@ def test_a_failure_before_the_first_piece_begins_the_response_and_fails_it() -> 
 def test_keep_alives_flow_while_the_school_is_silent(client: httpx.Client, school: School) -> None:
     school.fault("hang", call="completions")
     with client.stream("POST", PATH, json=asked(stream=True)) as response:
-        assert next(response.iter_bytes()) == b": keep-alive\n\n"
+        assert next(response.iter_bytes()).startswith(b": keep-alive\n\n")
 
 
 # Storing.

@@ -15,7 +15,7 @@ from accounts.models import AuditEntry, Member, SecondFactor
 from accounts.second_factor import factor_of, secret_of
 from tests.accounts.test_second_factor import code_of, set_up, wrong
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mid_step")]
 PASSWORD = "quiet-harbour-7"
 FACTOR = "/dashboard/second-factor/"
 SET_UP, OFF, NEW_CODES = f"{FACTOR}set-up/", f"{FACTOR}off/", f"{FACTOR}recovery-codes/"

@@ -458,7 +458,7 @@ def test_a_task_left_behind_is_cancelled_before_the_lifespan_is_left(server: Ser
 
 
 def test_a_websocket_is_told_that_the_server_goes(server: ServerProcess) -> None:
-    with connect(f"ws://127.0.0.1:{server.port}/") as client:
+    with connect(f"ws://127.0.0.1:{server.port}/", open_timeout=PATIENCE_SECONDS) as client:
         client.send("ping")
         assert client.recv() == "ping"
         server.stop()
@@ -471,7 +471,7 @@ def test_a_websocket_is_told_that_the_server_goes(server: ServerProcess) -> None
 
 
 def test_a_websocket_whose_application_fails_is_closed_and_forgotten(shared: ServerProcess) -> None:
-    with connect(f"ws://127.0.0.1:{shared.port}/") as client:
+    with connect(f"ws://127.0.0.1:{shared.port}/", open_timeout=PATIENCE_SECONDS) as client:
         client.send("crash")
         with pytest.raises(ConnectionClosed) as closed:
             client.recv()

@@ -31,6 +31,13 @@ def zone(settings: Settings) -> None:
     settings.TIME_ZONE = "Asia/Shanghai"
 
 
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands in the middle of an hour: neither an hour nor a day ends within a test."""
+    now = timezone.now().replace(minute=30, second=0, microsecond=0)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+
+
 @pytest.fixture
 def key() -> ApiKey:
     return key_issue(member=Member.objects.create_user("alice"))[0]

@@ -10,15 +10,17 @@ from django.utils import timezone
 
 from accounts.models import Account, ApiKey
 from gateway import tasks
-from gateway.models import UsageRecord
+from gateway.models import Lane, UsageRecord
 from gateway.usage import recording as usage
-from tests.conftest import body, closed_record
+from tests.conftest import body, closed_record, until
 from tests.school import MODEL, School
 
 CHAT = "/v1/chat/completions"
 
 
 def test_a_chat_is_recorded_with_its_times_and_counts(client: httpx.Client, account: Account) -> None:
+    # A long interval, which the time that the first call takes cannot use up.
+    Lane.objects.create(account_id=account.pk, extra_ms=2_000)
     response = client.post(CHAT, json=body(), headers={"user-agent": "pytest", "x-stainless-retry-count": "1"})
     row = closed_record()
     assert (row.status, row.http_status, row.model, row.endpoint) == ("done", 200, MODEL, "chat/completions")
@@ -83,6 +85,7 @@ def test_a_list_of_models_is_recorded(client: httpx.Client) -> None:
 def test_neither_prompt_nor_answer_is_in_a_record_or_a_log(client: httpx.Client, logs: object, school: School) -> None:
     client.post(CHAT, json=body('[[sim text="the secret answer"]] the secret prompt'))
     client.post(CHAT, json=body('[[sim text="the secret answer" cut_after=1]] the secret prompt'))
+    until(lambda: not UsageRecord.objects.filter(status="open").exists(), "the records' end")
     assert "secret" not in str([model_to_dict(row) for row in UsageRecord.objects.all()])
     assert "secret" not in (logs / "gateway.log").read_text()  # type: ignore[operator]
 

@@ -22,6 +22,12 @@ def _unthrottled(db: None) -> Iterator[None]:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Redis, where the machine is busy."""
+    monkeypatch.setattr("gateway.health.components.PING_SECONDS", 30)
+
+
 @pytest.fixture
 def alice() -> Account:
     return member_add(name="alice", xjtlu_username="Alice.A24")

@@ -124,8 +124,8 @@ async def test_a_request_that_cannot_be_written_times_out(
     async def never_reads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(transport, "POOL_SECONDS", 0.1)
-    monkeypatch.setattr(transport, "WRITE_SECONDS", 0.1)
+    monkeypatch.setattr(transport, "POOL_SECONDS", 1.0)
+    monkeypatch.setattr(transport, "WRITE_SECONDS", 1.0)
     async with serving(never_reads) as address:
         client = SchoolClient(http, replace(TOKEN, api_url=f"http://{address}/api"), gate=gate)
         with pytest.raises(SchoolNoAnswer):

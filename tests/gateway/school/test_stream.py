@@ -141,7 +141,7 @@ async def test_broken_chunking_does_not_wait_for_ever(
         await request.write(b"not a size\r\n")
 
     school.script = breaks
-    monkeypatch.setattr("gateway.school.client.COMPLETION_READ_SECONDS", 0.5)
+    monkeypatch.setattr("gateway.school.client.COMPLETION_READ_SECONDS", 2.0)
     async with completion(client) as stream:
         assert await anext(stream) == [Piece("a")]
         seen.set()
