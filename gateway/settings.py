@@ -359,8 +359,9 @@ CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
-            # redis-py gives a read up after 5 s, which is just how long the layer waits for a message.
-            "hosts": [{"address": REDIS_URL, "socket_timeout": 30}],
+            # With a timeout redis-py writes within `asyncio.wait_for`, which on Python 3.11 can swallow a cancellation
+            # (python/cpython#86296): a consumer would outlive its page. A dead Redis is noticed by TCP.
+            "hosts": [{"address": REDIS_URL, "socket_timeout": None, "socket_keepalive": True}],
             # What a member sees and types in a live login passes through here.
             "symmetric_encryption_keys": [SECRET_KEY],
         },

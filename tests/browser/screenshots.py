@@ -69,6 +69,8 @@ def environment(folder: Path, school: School) -> dict[str, str]:
         "REDIS_URL": "",
         "CELERY_BROKER_URL": "",
         "GATEWAY_LOG_LEVEL": "warning",
+        # The worker of the live login, with its Chrome, ends with the tour.
+        "GATEWAY_DRAIN_SECONDS": "1",
         "XIPU_PORTAL_URL": school.url,
     }
 

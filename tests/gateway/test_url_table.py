@@ -5,6 +5,7 @@ A new address fails here until its row says what each of them may see.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from gateway.asgi import application
 from gateway.dashboard.key_rows import CHECK_NAME
 from gateway.live.routes import websockets
 from gateway.models import UpstreamSession, UsageRecord, UsageStatus
+from tests.conftest import CONDITION_SECONDS
 from tokens.models import LoginAttempt, Outcome, Trigger
 from tokens.pictures import screenshot_keep, screenshot_path
 
@@ -316,7 +318,9 @@ async def opens(path: str, cookie: str, *, origin: str = "http://localhost") -> 
     headers = [(b"host", b"localhost"), (b"origin", origin.encode()), (b"cookie", f"sessionid={cookie}".encode())]
     socket = WebsocketCommunicator(application, path, headers=headers)
     connected, _ = await socket.connect(timeout=30)
-    await socket.disconnect(timeout=30)
+    await socket.send_input({"type": "websocket.disconnect", "code": 1001})
+    ended, _ = await asyncio.wait({socket.future}, timeout=CONDITION_SECONDS)
+    assert ended, "the consumer outlives its socket"
     return bool(connected)
 
 
