@@ -29,6 +29,16 @@ def member_add(*, name: str, xjtlu_username: str, xjtlu_password: str = "", emai
     return account
 
 
+@transaction.atomic
+def staff_add(*, name: str, email: str = "", is_admin: bool = False) -> Member:
+    """Somebody who works in the admin and has no XJTLU account here; they too choose their password themselves."""
+    member = Member(username=name, email=email, is_staff=True, is_superuser=is_admin)
+    member.set_unusable_password()
+    member.full_clean(exclude=["password"])
+    member.save()
+    return member
+
+
 def username_change(*, account: Account, xjtlu_username: str, same_user: bool) -> None:
     """Change the XJTLU username; what was sealed for another user is erased. Raises `ValidationError`."""
     account.username = xjtlu_username

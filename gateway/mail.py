@@ -20,8 +20,10 @@ from django.utils.functional import Promise
 from django.utils.translation import override
 
 SENDERS = 2
-MOST_WAITING = 200
-"""Mails of a process that wait for their server; more are dropped, as a server that is away must not fill memory."""
+MOST_WAITING = 2000
+"""Mails of a process that wait for their server, some kilobytes each: room for the largest import. More are dropped, as
+a server that is away must not fill memory.
+"""
 
 log = structlog.get_logger(__name__)
 _senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="mail")
@@ -33,6 +35,11 @@ def is_configured() -> bool:
     return bool(settings.EMAIL_URL)
 
 
+def can_reach(to: str) -> bool:
+    """Whether mail can be sent to this address, which may be empty."""
+    return is_configured() and bool(to)
+
+
 def mail_send(
     *, to: str, subject: str | Promise, template: str, context: Mapping[str, Any], language: str | None = None
 ) -> bool:
@@ -42,7 +49,10 @@ def mail_send(
     never raised. `language` is the reader's, if known; else the mail says everything in each language, for which
     `subject` has to be a lazy translation.
     """
-    if not is_configured() or not to or not _room.acquire(blocking=False):
+    if not can_reach(to):
+        return False
+    if not _room.acquire(blocking=False):
+        log.warning("mail_dropped", template=template)
         return False
     _senders.submit(_send, _message(to, subject, template, context, language), template)
     return True

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -125,6 +126,14 @@ def token_import(*, account: Account, pasted: Any) -> UpstreamToken:
         origin=f"{portal.scheme}://{portal.netloc}",
     )
     return token_store(account=account, token=token)
+
+
+def token_try(*, account: Account) -> None:
+    """Have the workers make one harmless call, the list of models, with a token that a person brought."""
+    account_id = str(account.pk)
+    transaction.on_commit(
+        lambda: current_app.send_task("gateway.refresh_catalogue", args=[account_id], expires=60), robust=True
+    )
 
 
 def _text(pasted: Mapping[str, Any], name: str, *, may_be_empty: bool = False) -> str:

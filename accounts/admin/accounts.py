@@ -19,6 +19,7 @@ from accounts.admin.forms import AccountForm, MemberAddForm
 from accounts.admin.handover import Invited, handover_page, invite, issue, may_invite
 from accounts.admin.imports import ImportsMembers
 from accounts.admin.links import list_link, row_link
+from accounts.admin.pasting import PastesTokens
 from accounts.admin.removal import RemovesMembers
 from accounts.admin.state import next_refresh, state_badge, state_notes, token_of
 from accounts.keys import key_revoke
@@ -37,6 +38,7 @@ from tokens.admin import has_picture, outcome_badge
 from tokens.logins import login_ask
 from tokens.models import LoginAttempt, Outcome, Trigger
 from tokens.states import State, with_state
+from tokens.wording import message_in_words
 
 if TYPE_CHECKING:
     from tokens.states import StatedAccount
@@ -58,7 +60,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
-class AccountAdmin(ImportsMembers, AddsByForm[Account], RemovesMembers[Account], ButtonsAdmin[Account]):
+class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMembers[Account], ButtonsAdmin[Account]):
     form = AccountForm
     add_form_class = MemberAddForm
     add_title = gettext_lazy("Add a member with an XJTLU account")
@@ -76,7 +78,7 @@ class AccountAdmin(ImportsMembers, AddsByForm[Account], RemovesMembers[Account],
     search_fields = ("username", "member__username", "member__email")
     search_help_text = gettext_lazy("An XJTLU username, or a member's name or e-mail")
     actions = ("log_in_now", "invite", "issue_key", "revoke_keys", "pause", "resume", "remove_members")
-    readonly_fields = ("member_link", "expiry", "next_refresh", "last_login", "stored", "captured", "added_at", "more")
+    readonly_fields = ("member_link", "stored", "added_at", "more")
     change_form_template = "admin/accounts/account/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
@@ -85,8 +87,7 @@ class AccountAdmin(ImportsMembers, AddsByForm[Account], RemovesMembers[Account],
     def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
         may_change = self.has_change_permission(request, obj)
         fields = ("member_link", "username", "stored", *(("new_password",) if may_change else ()))
-        facts = ("expiry", "next_refresh", "captured", "last_login", "added_at", "more")
-        return ((None, {"fields": fields}), (gettext_lazy("Login"), {"fields": facts}))
+        return ((None, {"fields": (*fields, "added_at", "more")}),)
 
     def has_change_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
         return super().has_change_permission(request, obj) and not _is_leaving(obj)
@@ -113,11 +114,6 @@ class AccountAdmin(ImportsMembers, AddsByForm[Account], RemovesMembers[Account],
     def state(self, account: StatedAccount) -> SafeString:
         return with_notes(state_badge(account), *state_notes(account))
 
-    @admin.display(description=gettext_lazy("logged in until"), ordering="token__expires_at")
-    def expiry(self, account: StatedAccount) -> str:
-        token = token_of(account)
-        return relative(token.expires_at if token else None)
-
     @admin.display(description=gettext_lazy("next refresh"), ordering="token__refresh_at")
     def next_refresh(self, account: StatedAccount) -> str:
         return relative(next_refresh(account))
@@ -131,11 +127,6 @@ class AccountAdmin(ImportsMembers, AddsByForm[Account], RemovesMembers[Account],
     @admin.display(description=gettext_lazy("XJTLU password"))
     def stored(self, account: Account) -> str:
         return _("stored, encrypted") if account.has_password else _("not stored")
-
-    @admin.display(description=gettext_lazy("token captured"))
-    def captured(self, account: Account) -> str:
-        token = token_of(account)
-        return relative(token.captured_at if token else None)
 
     @admin.display(description=gettext_lazy("added"))
     def added_at(self, account: Account) -> str:
@@ -183,13 +174,22 @@ class AccountAdmin(ImportsMembers, AddsByForm[Account], RemovesMembers[Account],
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         account = kwargs.get("obj")
         if account is not None:
-            failure = _last_failure(account)
             context["state_shown"] = self.state(account)
-            context["failure"] = failure
-            context["failure_picture"] = failure is not None and has_picture(failure)
+            context["facts"] = self._facts(account)
+            context["may_paste"] = self.has_change_permission(request, account)
+            context.update(_failure(account) if request.user.has_perm("tokens.view_loginattempt") else {})
             # The panel has a button of its own, with the right words; and an account is added with its member.
             context.update(show_delete=False, show_save_and_add_another=False)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def _facts(self, account: StatedAccount) -> list[tuple[str, str]]:
+        token = token_of(account)
+        return [
+            (_("logged in until"), relative(token.expires_at if token else None)),
+            (_("next refresh"), self.next_refresh(account)),
+            (_("token captured"), relative(token.captured_at if token else None)),
+            (_("last login"), self.last_login(account)),
+        ]
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
         account = Account.objects.select_related("member").get(pk=obj.pk)
@@ -296,7 +296,15 @@ def _added_lead(account: Account) -> str:
     return _("%(member)s was added. No XJTLU password is stored yet, so no login starts by itself.") % told
 
 
-def _last_failure(account: StatedAccount) -> LoginAttempt | None:
-    """The last login, if it failed and the account is not logged in since."""
-    last = LoginAttempt.objects.filter(account=account, ended_at__isnull=False).first()
-    return last if last is not None and last.outcome != Outcome.CAPTURED else None
+def _failure(account: StatedAccount) -> dict[str, Any]:
+    """The newest login that failed, as templates/admin/accounts/account/failure.html shows it."""
+    ended = LoginAttempt.objects.filter(account=account, ended_at__isnull=False)
+    failure = ended.exclude(outcome=Outcome.CAPTURED).select_related("account").first()
+    if failure is None:
+        return {}
+    return {
+        "failure": failure,
+        "failure_matters": account.last_outcome != Outcome.CAPTURED,
+        "failure_message": message_in_words(failure.message),
+        "failure_picture": has_picture(failure),
+    }

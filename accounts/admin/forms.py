@@ -16,6 +16,7 @@ from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
+    UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextareaWidget,
@@ -71,8 +72,8 @@ class NetworksField(LinesField):
         return keys.networks(super().clean(value))
 
 
-class MemberAddForm(forms.Form):
-    """A member with an account, in one step."""
+class PersonAddForm(forms.Form):
+    """Who somebody is in the gateway."""
 
     name = forms.CharField(
         label=_("Member name"),
@@ -82,6 +83,24 @@ class MemberAddForm(forms.Form):
         help_text=_("The name in the gateway: letters, digits and @/./+/-/_ only."),
     )
     email = forms.EmailField(label=_("E-mail"), required=False, max_length=254, widget=UnfoldAdminEmailInputWidget())
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if Member.objects.filter(username__iexact=name).exists():
+            raise ValidationError(_("A member with this name exists already."))
+        return name
+
+
+class StaffAddForm(PersonAddForm):
+    """Somebody who works in the admin and has no XJTLU account here."""
+
+    ROLES = (("staff", _("staff: what you permit them")), ("admin", _("admin: everything")))
+    role = forms.ChoiceField(label=_("Role"), choices=ROLES, initial="staff", widget=UnfoldAdminRadioSelectWidget())
+
+
+class MemberAddForm(PersonAddForm):
+    """A member with an account, in one step."""
+
     xjtlu_username = forms.CharField(
         label=_("XJTLU username"),
         max_length=150,
@@ -102,12 +121,6 @@ class MemberAddForm(forms.Form):
             "Not needed: the invitation leads the member to their first key. It is shown once, on the next page."
         ),
     )
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if Member.objects.filter(username__iexact=name).exists():
-            raise ValidationError(_("A member with this name exists already."))
-        return name
 
     def clean_xjtlu_username(self) -> str:
         username: str = self.cleaned_data["xjtlu_username"]

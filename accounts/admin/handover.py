@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -115,9 +117,15 @@ def _invite(request: HttpRequest, member: Member) -> Invited | None:
 
 
 def _mail(member: Member, link: str, invitation: Invitation) -> bool:
-    return mail.mail_send(
+    """Whether the link is mailed: once it is stored, since its reader may be quick."""
+    if not mail.can_reach(member.email):
+        return False
+    send = partial(
+        mail.mail_send,
         to=member.email,
         subject=gettext_lazy("Your invitation to XIPU Gateway"),
         template="invitation",
         context={"member": member, "name": member.username, "link": link, "expires_at": invitation.expires_at},
     )
+    transaction.on_commit(send, robust=True)
+    return True

@@ -8,20 +8,26 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Permission
-from django.db.models import Count, Q, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from accounts.admin.forms import StaffAddForm
 from accounts.admin.handover import handover_page, invite, may_invite
 from accounts.admin.links import list_link, row_link
 from accounts.admin.removal import RemovesMembers
-from accounts.models import Member
+from accounts.models import Invitation, Member
+from accounts.second_factor import factor_of, second_factor_remove
+from accounts.services import staff_add
+from gateway.admin.add import AddsByForm
 from gateway.admin.buttons import Button, ButtonsAdmin
 from gateway.formats import UNKNOWN, badge, moment
 from gateway.once import SENT_BEFORE, is_first
@@ -37,7 +43,7 @@ else:
 PRIVILEGES = ("is_staff", "is_superuser", "user_permissions")
 ALL = ("view", "add", "change", "delete")
 PERMISSIONS = {
-    "member": ALL,
+    "member": ("view", "change", "delete"),
     "account": ALL,
     "apikey": ("view", "add", "change"),
     "invitation": ("view", "add"),
@@ -55,6 +61,14 @@ VERBS = {
 }
 
 
+FACTOR_REMOVED = gettext_noop("Removed the second factor.")
+FORGET_FACTOR = Button(
+    "turn_off_second_factor",
+    "no_encryption",
+    confirm=gettext_lazy("Make sure that it is the member who asks: then the password alone signs in."),
+)
+
+
 class PermissionsField(PermissionsBase):
     """Permissions in words, such as “see accounts”."""
 
@@ -66,9 +80,11 @@ class PermissionsField(PermissionsBase):
         return str(verb) % {"rows": model._meta.verbose_name_plural}
 
 
-class MemberAdmin(MemberBase, RemovesMembers[Member], ButtonsAdmin[Member]):
+class MemberAdmin(AddsByForm[Member], MemberBase, RemovesMembers[Member], ButtonsAdmin[Member]):
     form = UserChangeForm
-    add_form = UserCreationForm
+    add_form_class = StaffAddForm
+    add_title = gettext_lazy("Add staff")
+    add_form_fieldsets = ((None, {"fields": ("name", "email", "role")}),)
     change_password_form = AdminPasswordChangeForm
     add_form_template = "admin/accounts/member/add_form.html"
     change_form_template = "admin/change_form_with_buttons.html"
@@ -86,7 +102,7 @@ class MemberAdmin(MemberBase, RemovesMembers[Member], ButtonsAdmin[Member]):
     search_help_text = gettext_lazy("A name, an e-mail or an XJTLU username")
     ordering = ("username",)
     filter_horizontal = ()
-    actions = ("invite", "remove_members")
+    actions = ("invite", "turn_off_second_factor", "remove_members")
     readonly_fields = ("account_link", "seen_at", "joined_at", "leaves_at")
     fieldsets = (
         (None, {"fields": ("username", "password", "email", "account_link")}),
@@ -98,7 +114,10 @@ class MemberAdmin(MemberBase, RemovesMembers[Member], ButtonsAdmin[Member]):
         live = Q(api_keys__revoked_at=None) & (
             Q(api_keys__expires_at=None) | Q(api_keys__expires_at__gt=timezone.now())
         )
-        return super().get_queryset(request).annotate(live_keys=Count("api_keys", filter=live))
+        invited = Invitation.objects.filter(member=OuterRef("pk"), used_at=None, expires_at__gt=timezone.now())
+        return (
+            super().get_queryset(request).annotate(live_keys=Count("api_keys", filter=live), is_invited=Exists(invited))
+        )
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         """Only what the gateway's own pages ask for can be permitted."""
@@ -113,6 +132,23 @@ class MemberAdmin(MemberBase, RemovesMembers[Member], ButtonsAdmin[Member]):
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> Any:
         """Only admins make others staff."""
         return (*self.readonly_fields, *(() if request.user.is_superuser else PRIVILEGES))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whoever is added here gets into the admin. Members with an XJTLU account are added with it."""
+        return bool(request.user.is_superuser)
+
+    def added(self, request: HttpRequest, form: Any) -> HttpResponse:
+        data = form.cleaned_data
+        member = staff_add(name=data["name"], email=data["email"], is_admin=data["role"] == "admin")
+        self.log_addition(request, member)
+        lead = _("%(member)s was added. With the link they choose a password and get into the administration.")
+        return handover_page(
+            request,
+            back=reverse("admin:accounts_member_change", args=[member.pk]),
+            title=_("Staff added"),
+            invited=invite(request, [member]),
+            lead=lead % {"member": member},
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
         return super().has_change_permission(request, obj) and _is_within_reach(request, obj)
@@ -134,12 +170,14 @@ class MemberAdmin(MemberBase, RemovesMembers[Member], ButtonsAdmin[Member]):
         return list_link("accounts_apikey", member.live_keys, member__id__exact=member.pk)
 
     @admin.display(description=gettext_lazy("state"), ordering="leaving_at")
-    def status(self, member: Member) -> SafeString:
+    def status(self, member: Any) -> SafeString:
         if member.leaving_at:
             return badge(_("leaving"), "quiet")
         if not member.is_active:
             return badge(_("not active"), "warn")
-        return badge(_("active"), "good") if member.has_usable_password() else badge(_("invited"), "busy")
+        if member.has_usable_password():
+            return badge(_("active"), "good")
+        return badge(_("invited"), "busy") if member.is_invited else badge(_("has not joined"), "warn")
 
     @admin.display(description=gettext_lazy("role"), ordering="is_staff")
     def role(self, member: Member) -> str:
@@ -159,8 +197,16 @@ class MemberAdmin(MemberBase, RemovesMembers[Member], ButtonsAdmin[Member]):
     def leaves_at(self, member: Member) -> str:
         return moment(member.leaving_at)
 
+    def get_action_choices(self, request: HttpRequest, default_choices: Any = models.BLANK_CHOICE_DASH) -> Any:
+        """What is done for one person who asks for it is no bulk action."""
+        choices = super().get_action_choices(request, default_choices)
+        return [choice for choice in choices if choice[0] != FORGET_FACTOR.action]
+
     def buttons(self, row: Member) -> tuple[Button, ...]:
-        return (Button("invite", "mail"),) if row.leaving_at is None else ()
+        if row.leaving_at is not None:
+            return ()
+        invite = Button("invite", "mail")
+        return (invite, FORGET_FACTOR) if factor_of(row) is not None else (invite,)
 
     @admin.action(description=gettext_lazy("Make an invitation link"), permissions=["invite"])
     def invite(self, request: HttpRequest, queryset: QuerySet[Member]) -> HttpResponse | None:
@@ -170,6 +216,17 @@ class MemberAdmin(MemberBase, RemovesMembers[Member], ButtonsAdmin[Member]):
         back = reverse("admin:accounts_member_changelist")
         invited = invite(request, queryset)
         return handover_page(request, back=back, invited=invited) if invited else None
+
+    @admin.action(description=gettext_lazy("Turn off the second factor"), permissions=["change"])
+    def turn_off_second_factor(self, request: HttpRequest, queryset: QuerySet[Member]) -> None:
+        """For who lost phone and recovery codes."""
+        for member in queryset:
+            if not self.has_change_permission(request, member):
+                raise PermissionDenied
+            if second_factor_remove(member=member):
+                self.log_change(request, member, FACTOR_REMOVED)
+                text = _("%(member)s signs in by password alone, until a second factor is set up again.")
+                self.message_user(request, text % {"member": member})
 
 
 def _is_within_reach(request: HttpRequest, member: Member | None) -> bool:

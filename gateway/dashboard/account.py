@@ -20,17 +20,18 @@ from accounts.models import Account
 from accounts.services import password_change
 from gateway import web_address
 from gateway.dashboard import handover
-from gateway.dashboard.account_forms import TokenForm, XjtluPasswordForm
+from gateway.dashboard.account_forms import XjtluPasswordForm
 from gateway.dashboard.account_logins import logins_of, picture_of
 from gateway.dashboard.bookmarklet import bookmarklet
 from gateway.dashboard.guard import member_of
 from gateway.dashboard.noted import note
 from gateway.errors import AccountBlocked, AccountUnavailable, InvalidRequest
 from gateway.standing import standing_of
+from tokens.forms import TokenForm
 from tokens.live.asking import live_ask
 from tokens.logins import login_ask
 from tokens.models import LoginAttempt, Trigger
-from tokens.services import token_import
+from tokens.services import token_import, token_try
 from tokens.wording import message_in_words
 
 PASSWORD_CHANGED = gettext_noop("Changed the XJTLU password.")
@@ -87,7 +88,7 @@ def token(request: HttpRequest) -> HttpResponse:
     if form.errors:
         return _page(request, form)
     note(request, TOKEN_PASTED, account)
-    handover.try_out(account)
+    token_try(account=account)
     messages.success(request, _("The token is stored. Whether the school takes it is seen within seconds."))
     return redirect("dashboard:account")
 

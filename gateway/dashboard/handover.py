@@ -12,9 +12,7 @@ import secrets
 import time
 from typing import Any
 
-from celery import current_app
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
@@ -25,14 +23,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import Account
-from gateway.dashboard.account_forms import MAX_TOKEN_CHARACTERS
 from gateway.dashboard.bookmarklet import portal_origin
 from gateway.dashboard.guard import member_of
 from gateway.dashboard.noted import note
 from gateway.errors import InvalidRequest
 from gateway.models import Catalogue
+from tokens.forms import MAX_TOKEN_CHARACTERS
 from tokens.models import UpstreamToken
-from tokens.services import token_import
+from tokens.services import token_import, token_try
 from tokens.wording import message_in_words
 
 HANDED_OVER = gettext_noop("Handed a token over.")
@@ -66,14 +64,6 @@ def trial(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/handover_trial.html", {"trial": _trial(account), "account": account})
 
 
-def try_out(account: Account) -> None:
-    """One harmless call with a token that a person brought, by the workers: the list of models."""
-    account_id = str(account.pk)
-    transaction.on_commit(
-        lambda: current_app.send_task("gateway.refresh_catalogue", args=[account_id], expires=60), robust=True
-    )
-
-
 def _take(request: HttpRequest, account: Account) -> dict[str, Any]:
     """Store the token that the form brings. The nonce is burnt, whatever comes of it."""
     if not _burn_nonce(request):
@@ -83,7 +73,7 @@ def _take(request: HttpRequest, account: Account) -> dict[str, Any]:
     except InvalidRequest as error:
         return {"error": message_in_words(error.message)}
     note(request, HANDED_OVER, account)
-    try_out(account)
+    token_try(account=account)
     return {"is_stored": True, "trial": "running"}
 
 

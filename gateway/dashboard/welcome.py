@@ -7,19 +7,22 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 from accounts.keys import KeyRefused, key_issue
 from accounts.models import Account, ApiKey, Member
-from gateway.dashboard.clients import Card, cards
+from gateway.dashboard.account_forms import XjtluPasswordForm
+from gateway.dashboard.clients import NO_MODEL, Card, cards
 from gateway.dashboard.guard import member_of
 from gateway.dashboard.noted import note
 from gateway.dashboard.offered import model_choices
 from gateway.once import SENT_BEFORE, OnceField, is_first
+from gateway.standing import standing_of
 
 ISSUED = gettext_noop("Issued an API key.")
 
@@ -41,9 +44,13 @@ def welcome(request: HttpRequest) -> HttpResponse:
     account = Account.objects.filter(member=member).first()
     if account is None:
         return redirect("dashboard:overview")
-    offered = cards(request, next((model for model, _label in model_choices(member)), ""))
+    model = _first_model(member)
+    offered = cards(request, model)
     context = {
         "account": account,
+        "standing": standing_of(member),
+        "password_form": XjtluPasswordForm(),
+        "no_model": "" if model else NO_MODEL,
         "cards": offered,
         "form": FirstKeyForm(offered),
         "has_key": ApiKey.objects.filter(member=member).exists(),
@@ -58,6 +65,18 @@ def welcome(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/welcome.html", context)
 
 
+@login_required
+@never_cache
+@require_safe
+def first_model(request: HttpRequest) -> JsonResponse:
+    """`{"model": id}`, for the card that was shown before the first login had ended; "" while none is known."""
+    return JsonResponse({"model": _first_model(member_of(request))})
+
+
+def _first_model(member: Member) -> str:
+    return next((model for model, _label in model_choices(member)), "")
+
+
 def _issue(request: HttpRequest, member: Member, card: Card) -> str:
     """The key's text; "" where the member may have no more keys, which is told in a message."""
     try:
@@ -69,4 +88,7 @@ def _issue(request: HttpRequest, member: Member, card: Card) -> str:
     return text
 
 
-urlpatterns = [path("welcome/", welcome, name="welcome")]
+urlpatterns = [
+    path("welcome/", welcome, name="welcome"),
+    path("welcome/model/", first_model, name="welcome_model"),
+]

@@ -94,6 +94,8 @@ def test_an_account_with_a_wrong_password_is_mended(browser: Browser, stack: Sta
         assert watch_running_login(browser) == ["starting Chrome", "opening the portal"]
     watch_login(browser)
     assert len(steps(browser)) > 2
+    # Without the page being loaded again.
+    browser.find("#account-state .badge", "logged in")
     browser.open("/admin/")
     browser.see("Accounts that need a person")
     assert browser.all(".needy li", person.username) == []

@@ -25,10 +25,12 @@ from accounts.keys import key_find, key_issue
 from accounts.models import Account, ApiKey, AuditEntry, Invitation, LoginBlock, Member
 from accounts.second_factor import second_factor_begin
 from accounts.services import account_pause, member_add
+from gateway import catalogue
 from gateway.management import first_admin
+from gateway.school.catalog import Model
 from tests.conftest import database_url
 from tests.processes import ROOT, running
-from tokens.models import LoginAttempt
+from tokens.models import LoginAttempt, Trigger
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "quiet-harbour-7"
@@ -199,6 +201,28 @@ def test_who_has_a_key_is_led_to_it(guest: Client, member: Member) -> None:
     page = text(guest.get(WELCOME))
     assert "You have an API key already." in page
     assert 'name="client"' not in page
+
+
+@pytest.mark.parametrize(
+    ("block", "shown"),
+    [(LoginBlock.WRONG_PASSWORD, "Store and log in"), (LoginBlock.NEEDS_YOU, "Open the live login")],
+)
+def test_a_first_login_that_ended_badly_is_mended_right_there(
+    guest: Client, member: Member, block: LoginBlock, shown: str
+) -> None:
+    attempt = LoginAttempt.objects.create(account=member.account, trigger=Trigger.PERSON)
+    assert shown not in text(guest.get(WELCOME))
+    attempt.delete()
+    Account.objects.update(login_block=block)
+    assert shown in text(guest.get(WELCOME))
+
+
+def test_the_first_card_gets_its_model_once_one_is_known(guest: Client, member: Member) -> None:
+    page = text(first_key(guest, number_on(guest.get(WELCOME))))
+    assert f'data-model-at="{WELCOME}model/"' in page
+    assert guest.get(f"{WELCOME}model/").json() == {"model": ""}
+    catalogue.store(member.account.pk, [Model(id="qwen", label="Qwen")])
+    assert guest.get(f"{WELCOME}model/").json() == {"model": "qwen"}
 
 
 def test_an_unknown_client_gets_no_key(guest: Client, member: Member) -> None:

@@ -101,6 +101,7 @@ PAGES = {
     "dashboard/playground/": row(MEMBERS),
     "dashboard/settings/": row(MEMBERS, MEMBERS),
     "dashboard/welcome/": row((IN, 200, 200, 302), AWAY),
+    "dashboard/welcome/model/": row(MEMBERS),
     # Signing in
     "dashboard/sign-in/": row((200, 302, 302, 302), OPEN),
     "dashboard/sign-out/": row((405, 405, 405, 405), (IN, IN, IN, IN)),
@@ -158,6 +159,7 @@ ADMIN_FOR_STAFF: dict[str, int] = {
     "accounts/account/import/check/": 302,
     "accounts/account/import/sample.csv": 200,
     "gateway/usagerecord/export/<slug:form>/": 200,
+    "accounts/account/<path:object_id>/token/": 200,
     "tokens/loginattempt/<path:object_id>/screenshot/": 200,
     # The audit itself is in no audit.
     "accounts/auditentry/<path:object_id>/history/": 200,

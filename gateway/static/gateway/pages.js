@@ -75,7 +75,7 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     return;
   }
-  if (form.method !== "post" || event.defaultPrevented) {
+  if (form.method !== "post" || form.target || event.defaultPrevented) {
     return;
   }
   if (form.dataset.sent) {
