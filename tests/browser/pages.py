@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from tempfile import NamedTemporaryFile
 from typing import Literal
 
+from selenium.webdriver.common.by import By
+
+from accounts.models import ApiKey, Member
 from gateway.health.heartbeats import Worker, heartbeat_note
 from tests.browser.browser import Browser
 from tests.browser.sample import Sample
 
-Who = Literal["nobody", "alice", "wei", "admin"]
+Who = Literal["nobody", "alice", "wei", "tom", "admin"]
+Act = Callable[[Browser, Sample], None]
 
 
 @dataclass(frozen=True)
 class Page:
     """A `path` that is callable gets the sample. `fault`: what the console says of it although all is well.
 
-    `ready`: a selector of what comes after the page itself.
+    `ready`: a selector of what comes after the page itself. `then`: what leads from there to the page that is meant.
     """
 
     name: str
@@ -25,17 +30,20 @@ class Page:
     path: str | Callable[[Sample], str]
     fault: str = ""
     ready: str = "body"
+    then: Act | None = None
 
     def open(self, browser: Browser, sample: Sample) -> None:
         """As the one who looks at it."""
         workers_at_work()
         browser.sign_out()
         if self.who != "nobody":
-            browser.sign_in({"admin": sample.admin, "alice": sample.alice.member, "wei": sample.wei.member}[self.who])
+            browser.sign_in(sample.member(self.who))
         if self.fault:
             browser.expect(self.fault)
         browser.open(self.path if isinstance(self.path, str) else self.path(sample))
         browser.find(self.ready)
+        if self.then:
+            self.then(browser, sample)
 
 
 def workers_at_work() -> None:
@@ -44,13 +52,70 @@ def workers_at_work() -> None:
         heartbeat_note(name=worker)
 
 
+# Pages to which no address leads
+
+
+def become_first_admin(browser: Browser, sample: Sample) -> None:
+    """The form that a fresh installation's link shows: for this moment there is no admin."""
+    admins = Member.objects.filter(is_superuser=True)
+    admins.update(is_active=False)
+    browser.open(f"/dashboard/first-admin/{sample.first_admin}/")
+    browser.find("#id_again")
+    admins.update(is_active=True)
+
+
+def choose_first_client(browser: Browser, sample: Sample) -> None:
+    ApiKey.objects.filter(member=sample.tom.member).delete()
+    browser.open("/dashboard/welcome/")
+    browser.click("[name='client'][value='cherry-studio']")
+    browser.find("#api-key")
+
+
+def create_key(browser: Browser, sample: Sample) -> None:
+    browser.fill("#id_name", "Laptop")
+    browser.click("main form button.primary")
+    browser.find("#api-key")
+    ApiKey.objects.filter(name="Laptop").delete()
+
+
+def look_at_file(browser: Browser, sample: Sample) -> None:
+    lines = ["name,xjtlu_username", "san,San.Zhang25", f"wei,{sample.wei.username}", f"wen,{sample.wei.username}"]
+    with NamedTemporaryFile("w", suffix=".csv") as file:
+        file.write("\n".join(lines))
+        file.flush()
+        # The theme hides the field itself.
+        browser.driver.find_element(By.CSS_SELECTOR, "form [type='file']").send_keys(file.name)
+        browser.click("#content-main form [type='submit']")
+        browser.at("/admin/accounts/account/import/check/")
+
+
+def press(act: str) -> Act:
+    """A button of the admin's, by its action."""
+
+    def pressed(browser: Browser, sample: Sample) -> None:
+        browser.click(f"form[action$='/act/{act}/'] button")
+        browser.find("[data-secret] code, [name='grace']")
+
+    return pressed
+
+
+def admin_account(sample: Sample) -> str:
+    return f"/admin/accounts/account/{sample.wei.pk}/change/"
+
+
+def admin_key(sample: Sample) -> str:
+    return f"/admin/accounts/apikey/{sample.key.pk}/change/"
+
+
 PAGES = (
     Page("sign-in", "nobody", "/dashboard/sign-in/"),
     Page("password-reset", "nobody", "/dashboard/password-reset/"),
     Page("password-reset-sent", "nobody", "/dashboard/password-reset/sent/"),
     Page("invitation", "nobody", lambda sample: f"/dashboard/invitation/{sample.invitation}/"),
+    Page("first-admin", "nobody", "/dashboard/sign-in/", then=become_first_admin),
     Page("invitation-gone", "nobody", lambda sample: f"/dashboard/first-admin/{sample.first_admin}/", "410 (Gone)"),
     Page("welcome", "alice", "/dashboard/welcome/"),
+    Page("welcome-key", "tom", "/dashboard/welcome/", then=choose_first_client),
     Page("overview", "alice", "/dashboard/"),
     Page("overview-needs-you", "wei", "/dashboard/"),
     Page("account", "alice", "/dashboard/account/"),
@@ -60,6 +125,7 @@ PAGES = (
     Page("keys-none", "wei", "/dashboard/keys/"),
     Page("key", "alice", lambda sample: f"/dashboard/keys/{sample.key.pk}/"),
     Page("key-new", "alice", "/dashboard/keys/new/"),
+    Page("key-created", "alice", "/dashboard/keys/new/", then=create_key),
     Page("key-edit", "alice", lambda sample: f"/dashboard/keys/{sample.key.pk}/edit/"),
     Page("key-rotate", "alice", lambda sample: f"/dashboard/keys/{sample.key.pk}/rotate/"),
     Page("key-revoke", "alice", lambda sample: f"/dashboard/keys/{sample.key.pk}/revoke/"),
@@ -80,14 +146,27 @@ PAGES = (
     Page("admin-staff-add", "admin", "/admin/accounts/member/add/"),
     Page("admin-accounts", "admin", "/admin/accounts/account/"),
     Page("admin-account", "admin", lambda sample: f"/admin/accounts/account/{sample.alice.pk}/change/"),
-    Page("admin-account-needs-you", "admin", lambda sample: f"/admin/accounts/account/{sample.wei.pk}/change/"),
+    Page("admin-account-needs-you", "admin", admin_account),
     Page("admin-account-wrong-password", "admin", lambda sample: f"/admin/accounts/account/{sample.tom.pk}/change/"),
     Page("admin-token", "admin", lambda sample: f"/admin/accounts/account/{sample.wei.pk}/token/"),
     Page("admin-account-add", "admin", "/admin/accounts/account/add/"),
     Page("admin-account-remove", "admin", lambda sample: f"/admin/accounts/account/{sample.wei.pk}/delete/"),
     Page("admin-import", "admin", "/admin/accounts/account/import/"),
+    Page("admin-import-check", "admin", "/admin/accounts/account/import/", then=look_at_file),
+    Page(
+        "admin-invited",
+        "admin",
+        admin_account,
+        then=press("invite"),
+    ),
     Page("admin-keys", "admin", "/admin/accounts/apikey/"),
-    Page("admin-key", "admin", lambda sample: f"/admin/accounts/apikey/{sample.key.pk}/change/"),
+    Page("admin-key", "admin", admin_key),
+    Page(
+        "admin-key-rotate",
+        "admin",
+        admin_key,
+        then=press("rotate"),
+    ),
     Page("admin-key-add", "admin", "/admin/accounts/apikey/add/"),
     Page("admin-invitations", "admin", "/admin/accounts/invitation/"),
     Page("admin-logins", "admin", "/admin/tokens/loginattempt/"),
@@ -96,4 +175,5 @@ PAGES = (
     Page("admin-usage-record", "admin", lambda sample: f"/admin/gateway/usagerecord/{sample.failed.pk}/change/"),
     Page("admin-sessions", "admin", "/admin/gateway/upstreamsession/"),
     Page("admin-audit", "admin", "/admin/accounts/auditentry/"),
+    Page("admin-audit-entry", "admin", lambda sample: f"/admin/accounts/auditentry/{sample.entry.pk}/change/"),
 )

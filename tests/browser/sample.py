@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.invitations import invitation_make
 from accounts.keys import key_issue, key_revoke, key_rotate
-from accounts.models import Account, ApiKey, LoginBlock, Member
+from accounts.models import Account, ApiKey, AuditEntry, LoginBlock, Member
 from accounts.services import account_pause, member_add
 from gateway import catalogue
 from gateway.management import sample_usage
@@ -48,6 +48,10 @@ class Sample:
     login: LoginAttempt
     invitation: str
     first_admin: str
+    entry: AuditEntry
+
+    def member(self, name: str) -> Member:
+        return self.admin if name == "admin" else Member.objects.get(username=name)
 
 
 def make_sample(school: School, rows: int = ROWS) -> Sample:
@@ -63,7 +67,8 @@ def make_sample(school: School, rows: int = ROWS) -> Sample:
     sample_usage.make(busy, rows=rows, days=30, seed=0, say=lambda line: None)
     failed = failed_request(alice, key)
     asked = LoginAttempt.objects.get(account=wei)
-    return Sample(admin, alice, wei, tom, key, failed, asked, invitation, first_admin)
+    entry = AuditEntry.objects.all()[0]
+    return Sample(admin, alice, wei, tom, key, failed, asked, invitation, first_admin, entry)
 
 
 def logged_in(school: School, name: str, username: str) -> Account:
