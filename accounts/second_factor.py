@@ -56,6 +56,11 @@ def is_demanded(member: Member | AnonymousUser) -> bool:
     return bool(settings.STAFF_SECOND_FACTOR) and member.is_staff
 
 
+def is_owed(member: Member | AnonymousUser) -> bool:
+    """Whether this person is asked to have a second factor and has none: they may do nothing until they have."""
+    return is_demanded(member) and factor_of(member) is None
+
+
 def is_satisfied(member: Member | AnonymousUser, session: Mapping[str, Any]) -> bool:
     """Whether a signed-in session may do anything: the second factor was given in it, or none is set up or demanded.
 

@@ -225,3 +225,7 @@ class Heartbeat(models.Model):
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField(default=timezone.now)
     version = models.CharField(max_length=40, default="")
+
+    class Meta:
+        # Whoever may see them may see the health of all parts of the gateway: the permission is named after that.
+        verbose_name = verbose_name_plural = _("the health of the gateway's parts")

@@ -409,7 +409,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = text("GATEWAY_EMAIL_FROM", "XIPU Gateway <ga
 # The management API
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "gateway.rest.openapi.PermissionSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -51,6 +51,7 @@ PERMISSIONS = {
     "usagerecord": ("view",),
     "upstreamsession": ("view",),
     "auditentry": ("view",),
+    "heartbeat": ("view",),
 }
 """What the admin's pages ask for, by model. Other permissions open nothing."""
 VERBS = {

@@ -78,7 +78,8 @@ def front(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context["logins_running"] = fleet.logins_running()
     if request.user.has_perm("gateway.view_usagerecord"):
         context.update(usage_context(request))
-    context["components"] = health()
+    if request.user.has_perm("gateway.view_heartbeat"):
+        context["components"] = health()
     return context
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
@@ -79,6 +79,7 @@ def stated(accounts: QuerySet[Account]) -> QuerySet[Any]:
 
 class StaffView(View):
     permission_classes = (IsStaff,)
+    permissions: ClassVar = {"GET": "accounts.view_account", "POST": "accounts.change_account"}
 
     def account(self, id: UUID) -> Any:
         return get_object_or_404(stated(Account.objects.all()), pk=id)

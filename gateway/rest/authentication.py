@@ -17,7 +17,10 @@ CHALLENGE = 'Bearer realm="XIPU Gateway"'
 
 
 class KeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer xg-…`; the key's networks and its limits of requests hold here as well."""
+    """`Authorization: Bearer xg-…`; the key's networks and its limits of requests hold here as well.
+
+    A program has no second factor to give. But a key opens nothing to staff who are asked to have one and have none.
+    """
 
     def authenticate(self, request: Request) -> tuple[Member, ApiKey] | None:
         if "authorization" not in request.headers:
@@ -34,6 +37,11 @@ class KeyAuthentication(BaseAuthentication):
                     "“API keys” of the dashboard."
                 ),
                 code="management_not_allowed",
+            )
+        if second_factor.is_owed(key.member):
+            raise exceptions.PermissionDenied(
+                _("Set up your second factor in the dashboard first: who administers here has to have one."),
+                code="second_factor_required",
             )
         if caller.bounds.are_counted:
             auth.check_standing(allowances.take(key.pk, caller.bounds))

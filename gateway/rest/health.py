@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -35,6 +35,7 @@ class HealthSerializer(serializers.Serializer[Any]):
 @extend_schema(tags=["health"])
 class Health(View):
     permission_classes = (IsStaff,)
+    permissions: ClassVar = {"GET": "gateway.view_heartbeat"}
 
     @extend_schema(operation_id="get_health", summary="Read the health", responses=HealthSerializer)
     def get(self, request: Request) -> Response:

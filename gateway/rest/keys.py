@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import transaction
@@ -25,6 +25,7 @@ from gateway.rest.pagination import NewestFirst
 from gateway.rest.scope import MEMBER_PARAMETER, keys_of, member_asked_for, one_member
 from gateway.rest.views import View, note
 
+VIEW, ADD, CHANGE = (f"accounts.{verb}_apikey" for verb in ("view", "add", "change"))
 MOST_GRACE = timedelta(days=30)
 MOST_NAMES = 100
 
@@ -158,8 +159,10 @@ class Rotation(serializers.Serializer[None]):
 class KeyView(View):
     """Keys that the request sees."""
 
+    permissions: ClassVar = {"GET": VIEW, "PATCH": CHANGE, "DELETE": CHANGE}
+
     def get_queryset(self) -> QuerySet[ApiKey]:
-        return keys_of(member_asked_for(self.request))
+        return keys_of(member_asked_for(self.request, self.permission))
 
     def key(self) -> ApiKey:
         return get_object_or_404(self.get_queryset(), pk=self.kwargs["id"])
@@ -169,6 +172,7 @@ class KeyView(View):
 class Keys(KeyView, generics.ListAPIView[ApiKey]):
     serializer_class = KeySerializer
     pagination_class = NewestFirst
+    permissions: ClassVar = {"GET": VIEW, "POST": ADD}
 
     @extend_schema(operation_id="list_keys", summary="List keys", parameters=[MEMBER_PARAMETER])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -191,7 +195,7 @@ class Keys(KeyView, generics.ListAPIView[ApiKey]):
         settings = _checked(KeyFields(data=request.data))
         if opener := key_of(request):
             settings = rights.bounds_for_new(opener, settings)
-        key, text = key_issue(member=one_member(request), **settings)
+        key, text = key_issue(member=one_member(request, self.permission), **settings)
         note(request, ISSUED, key)
         return _with_text(key, text)
 
@@ -227,6 +231,8 @@ class OneKey(KeyView):
 
 @extend_schema(tags=["keys"], parameters=[MEMBER_PARAMETER])
 class RotateKey(KeyView):
+    permissions: ClassVar = {"POST": CHANGE}
+
     @extend_schema(
         operation_id="rotate_key", summary="Rotate a key", request=Rotation, responses={201: NewKeySerializer}
     )

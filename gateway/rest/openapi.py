@@ -1,10 +1,13 @@
-"""What the schema says besides the views: how one signs in, and how errors look."""
+"""What the schema says besides the views: how one signs in, which permission staff need, and how errors look."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+from gateway.rest.views import IsStaff, View
 
 ERRORS = {
     "400": ("The request is wrong: `param` names the field.", "invalid_value", "invalid_request_error"),
@@ -42,6 +45,18 @@ class PageScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
             "name": "sessionid",
             "description": "The session of the dashboard. Changes need the CSRF token in the header `X-CSRFToken`.",
         }
+
+
+class PermissionSchema(AutoSchema):
+    """Each operation's description ends with the permission that its view asks for."""
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
+        description: str = super().get_description()
+        permission = self.view.permissions.get(self.method, "") if isinstance(self.view, View) else ""
+        if not permission:
+            return description
+        is_for_staff = IsStaff in self.view.permission_classes
+        return f"{description}\n\n{'Needs' if is_for_staff else '`member` needs'} the permission `{permission}`."
 
 
 def with_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:

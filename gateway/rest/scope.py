@@ -1,4 +1,7 @@
-"""Whose things a request sees: the member's own, or those of the member whom staff name with `?member=`."""
+"""Whose things a request sees: the member's own, or those of the member whom staff name with `?member=`.
+
+Staff may do here what they may do in the admin: being staff alone opens nothing of others.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from gateway.models import UsageRecord
 
 EVERYBODY = "*"
 MEMBER_PARAMETER = OpenApiParameter(
-    "member", str, description="Staff only: the username of another member, or `*` for everybody's."
+    "member",
+    str,
+    description="Staff with the permission only: the username of another member, or `*` for everybody's.",
 )
 
 
@@ -24,20 +29,29 @@ def asker(request: Request) -> Member:
     return request.user
 
 
-def member_asked_for(request: Request) -> Member | None:
-    """The asker, or the member whom staff name; None for everybody."""
+def refuse_without(request: Request, permission: str) -> None:
+    """Raise where staff lack the permission. Who may change rows may see them, as in the admin."""
+    may_change = permission.replace(".view_", ".change_")
+    if not any(asker(request).has_perm(each) for each in (permission, may_change)):
+        message = _("You need the permission “%(permission)s” for this. An admin gives it on your page in the admin.")
+        raise exceptions.PermissionDenied(message % {"permission": permission})
+
+
+def member_asked_for(request: Request, permission: str) -> Member | None:
+    """The asker, or the member whom staff with this permission name; None for everybody."""
     member = asker(request)
     name = request.query_params.get("member", member.get_username())
     if name == member.get_username():
         return member
     if not member.is_staff:
         raise exceptions.PermissionDenied(_("Only staff may name another member."))
+    refuse_without(request, permission)
     return None if name == EVERYBODY else _named(name)
 
 
-def one_member(request: Request) -> Member:
+def one_member(request: Request, permission: str) -> Member:
     """As before, where everybody makes no sense."""
-    member = member_asked_for(request)
+    member = member_asked_for(request, permission)
     if member is None:
         raise exceptions.ValidationError({"member": [_("Name one member here.")]})
     return member

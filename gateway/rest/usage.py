@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
@@ -205,15 +205,19 @@ class RollupsSerializer(serializers.Serializer[None]):
     results = SumSerializer(many=True)
 
 
+class UsageView(View):
+    permissions: ClassVar = {"GET": "gateway.view_usagerecord"}
+
+
 @extend_schema(tags=["usage"], parameters=[MEMBER_PARAMETER])
-class Records(View, generics.ListAPIView[UsageRecord]):
+class Records(UsageView, generics.ListAPIView[UsageRecord]):
     serializer_class = RecordSerializer
     pagination_class = NewestFirst
 
     def get_queryset(self) -> QuerySet[UsageRecord]:
         wanted = RecordFilter(data=self.request.query_params)
         wanted.is_valid(raise_exception=True)
-        return _filters(wanted.validated_data).applied(records_of(member_asked_for(self.request)))
+        return _filters(wanted.validated_data).applied(records_of(member_asked_for(self.request, self.permission)))
 
     @extend_schema(operation_id="list_usage", summary="List requests", parameters=[RecordFilter])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -222,16 +226,16 @@ class Records(View, generics.ListAPIView[UsageRecord]):
 
 
 @extend_schema(tags=["usage"], parameters=[MEMBER_PARAMETER])
-class OneRecord(View):
+class OneRecord(UsageView):
     @extend_schema(operation_id="get_usage", summary="Read a request", responses=RecordWithWaySerializer)
     def get(self, request: Request, request_id: str) -> Response:
         """One request with its timeline; where it failed, the cause, who must act, and whether a retry is safe."""
-        record = get_object_or_404(records_of(member_asked_for(request)), request_id=request_id)
+        record = get_object_or_404(records_of(member_asked_for(request, self.permission)), request_id=request_id)
         return Response(RecordWithWaySerializer(record).data)
 
 
 @extend_schema(tags=["usage"], parameters=[MEMBER_PARAMETER])
-class Rollups(View):
+class Rollups(UsageView):
     @extend_schema(
         operation_id="sum_usage", summary="Sum requests", parameters=[RollupQuery], responses=RollupsSerializer
     )
@@ -243,7 +247,7 @@ class Rollups(View):
         query = RollupQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         wanted = query.validated_data
-        member = member_asked_for(request)
+        member = member_asked_for(request, self.permission)
         owner = Q() if member is None else Q(member=member)
         if "key" in wanted:
             owner &= Q(api_key_id=wanted["key"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from django.db.models import Model
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -11,11 +14,20 @@ from rest_framework.views import APIView
 
 from accounts import audit
 from gateway.addresses import client_address
-from gateway.rest.scope import asker
+from gateway.rest.scope import asker, refuse_without
 
 
 class View(APIView):
     """Nothing of it is kept by a browser or a proxy: answers may hold a new key."""
+
+    permissions: ClassVar[Mapping[str, str]] = {}
+    """By method, what staff need to reach what is not their own: the permission that the admin's pages ask for."""
+
+    @property
+    def permission(self) -> str:
+        """That of this request; "" for a method that there is not."""
+        method = self.request.method or ""
+        return self.permissions.get("GET" if method in ("HEAD", "OPTIONS") else method, "")
 
     @property
     def default_response_headers(self) -> dict[str, str]:
@@ -29,12 +41,16 @@ class View(APIView):
 
 
 class IsStaff(BasePermission):
-    """For the installation's staff."""
+    """For staff who have the view's permission."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if request.user.is_authenticated and not request.user.is_staff:
+        if not request.user.is_authenticated:
+            return False
+        if not request.user.is_staff:
             raise exceptions.PermissionDenied(_("This is for the gateway's staff."))
-        return request.user.is_authenticated
+        if isinstance(view, View) and view.permission:
+            refuse_without(request, view.permission)
+        return True
 
 
 class NoSuchPath(View):

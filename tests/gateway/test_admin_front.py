@@ -94,8 +94,11 @@ def test_staff_see_what_they_may_see() -> None:
     helper = Member.objects.create_user("helper", is_staff=True)
     client = Client()
     client.force_login(helper)
-    assert "captcha" not in text(client.get("/admin/"))
-    assert "usage" not in client.get("/admin/").context
+    nothing = client.get("/admin/")
+    assert "captcha" not in text(nothing)
+    assert "usage" not in nothing.context
+    assert "components" not in nothing.context
+    assert "There is nothing here that you may see." in text(nothing)
     helper.user_permissions.add(Permission.objects.get(codename="view_account"))
     page = text(client.get("/admin/"))
     assert "captcha" in page

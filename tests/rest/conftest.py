@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
 
@@ -41,6 +42,19 @@ def bob() -> Account:
 @pytest.fixture
 def boss() -> Member:
     return Member.objects.create_superuser("boss")
+
+
+def staff(*permissions: str) -> Member:
+    """A member of the staff who may do this and no more: permissions such as `accounts.view_account`."""
+    member = Member.objects.create_user("helper", is_staff=True)
+    permit(member, *permissions)
+    return member
+
+
+def permit(member: Member, *permissions: str) -> None:
+    """These permissions, and no others."""
+    names = [permission.partition(".")[2] for permission in permissions]
+    member.user_permissions.set(Permission.objects.filter(codename__in=names))
 
 
 def page(member: Member) -> Client:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.keys import key_issue, key_revoke
-from accounts.models import Account, ApiKey, Member
+from accounts.models import Account, ApiKey, Member, SecondFactor
 from gateway.rest.throttles import LoginThrottle, MemberThrottle
 from tests.rest.conftest import error, page, program
 
@@ -90,8 +90,20 @@ def test_a_change_by_a_key_needs_no_csrf_token(alice: Account) -> None:
 
 def test_staff_without_their_second_factor_get_nothing(boss: Member, settings: Settings) -> None:
     settings.STAFF_SECOND_FACTOR = True
-    answer = page(boss).get("/api/me/", headers={"accept": "application/json"})
-    assert answer.status_code == 403
+    for client in (page(boss), program(boss)):
+        answer = client.get("/api/me/", headers={"accept": "application/json"})
+        assert (answer.status_code, error(answer)["code"]) == (403, "second_factor_required")
+
+
+def test_staff_with_their_second_factor_have_programs(boss: Member, settings: Settings) -> None:
+    settings.STAFF_SECOND_FACTOR = True
+    SecondFactor.objects.create(user=boss, name="app", confirmed=True)
+    assert program(boss).get("/api/accounts/").status_code == 200
+
+
+def test_a_members_key_needs_no_second_factor(alice: Account, settings: Settings) -> None:
+    settings.STAFF_SECOND_FACTOR = True
+    assert program(alice.member).get("/api/me/").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/nothing/", "/api/me", "/api/keys/x/", "/api/accounts/1/"])
