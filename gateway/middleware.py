@@ -10,6 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 Answer = Callable[[HttpRequest], HttpResponse]
+NO_COPY = "no-store, private"
+NOT_FOR_PAGES = (
+    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer", "microphone"),
+    *("midi", "payment", "serial", "usb"),
+)
+PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in NOT_FOR_PAGES)
+"""No page of ours uses any of them, so none that is smuggled in may ask for one."""
+
 TIME_ZONE_COOKIE = "time_zone"
 LOOSER = ("/admin/", "/api/docs")
 """Pages of the theme and of the API's documentation, which cannot do with the strict policy."""
@@ -25,6 +33,30 @@ def admin_policy(get_response: Answer) -> Answer:
         return response
 
     return policy
+
+
+def permissions_policy(get_response: Answer) -> Answer:
+    """Which of the machine's devices a page may use: none."""
+
+    def policy(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response["Permissions-Policy"] = PERMISSIONS_POLICY
+        return response
+
+    return policy
+
+
+def no_copies(get_response: Answer) -> Answer:
+    """What a signed-in person is shown is kept nowhere: else “Back” would show it after they have signed out."""
+
+    def kept_out(request: HttpRequest) -> HttpResponse:
+        is_signed_in = request.user.is_authenticated
+        response = get_response(request)
+        if (is_signed_in or request.user.is_authenticated) and "no-store" not in response.get("Cache-Control", ""):
+            response["Cache-Control"] = NO_COPY
+        return response
+
+    return kept_out
 
 
 def member_time_zone(get_response: Answer) -> Answer:
