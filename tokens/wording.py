@@ -88,8 +88,8 @@ PATTERNS = (
     gettext_noop('"%(field)s" holds line breaks or control characters.'),
     gettext_noop('"%(field)s" must be an object of names to texts.'),
     gettext_noop(
-        '"%(field)s" must be an https address under %(domain)s, on the host of XIPU_PORTAL_URL or XIPU_API_URL, or on '
-        "one of XIPU_TRUSTED_HOSTS."
+        '"%(field)s" must be a plain https address, without a user name, "?" or "#", under %(domain)s, on the host of '
+        "XIPU_PORTAL_URL or XIPU_API_URL, or on one of XIPU_TRUSTED_HOSTS."
     ),
     gettext_noop("No Chrome with a driver of the same version was found. %(advice)s"),
     gettext_noop("The Chrome that was found cannot be run. %(advice)s"),
