@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 Tone = Literal["good", "busy", "bad", "warn", "quiet"]
 UNKNOWN = "–"
+MINUTES_OF_A_DAY = 24 * 60
 
 
 def badge(label: object, tone: Tone) -> SafeString:
@@ -35,20 +36,22 @@ def moment(value: datetime | None, *, seconds: bool = False) -> str:
 
 
 def relative(value: datetime | None) -> str:
-    """`in 3 h`, `5 min ago`, `now`: the largest unit that fits, rounded down."""
+    """`in 1 h 59 min`, `5 min ago`, `in 2 d`, `just now`: to the minute below a day, then in days."""
     if value is None:
         return UNKNOWN
     seconds = (value - now()).total_seconds()
-    size = abs(seconds)
-    if size < 60:
-        return _("now")
-    if size < 3600:
-        amount = _("%(n)d min") % {"n": size // 60}
-    elif size < 86_400:
-        amount = _("%(n)d h") % {"n": size // 3600}
-    else:
-        amount = _("%(n)d d") % {"n": size // 86_400}
-    return (_("in %(amount)s") if seconds > 0 else _("%(amount)s ago")) % {"amount": amount}
+    minutes = int(abs(seconds) // 60)
+    if not minutes:
+        return _("now") if seconds > 0 else _("just now")
+    return (_("in %(amount)s") if seconds > 0 else _("%(amount)s ago")) % {"amount": _amount(minutes)}
+
+
+def _amount(minutes: int) -> str:
+    if minutes >= MINUTES_OF_A_DAY:
+        return _("%(n)d d") % {"n": round(minutes / MINUTES_OF_A_DAY)}
+    hours, rest = divmod(minutes, 60)
+    parts = [_("%(n)d h") % {"n": hours}] if hours else []
+    return " ".join([*parts, _("%(n)d min") % {"n": rest}] if rest else parts)
 
 
 def milliseconds(value: int | None) -> str:

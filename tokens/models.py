@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import SealedField
@@ -76,7 +76,7 @@ class LoginAttempt(models.Model):
     # Whether the data directory holds a picture of the page on which it failed.
     has_screenshot = models.BooleanField(default=False, editable=False)
     # A person watches this login's Chrome and acts in it.
-    live = models.BooleanField(_("live"), default=False, editable=False)
+    live = models.BooleanField(pgettext_lazy("login", "live"), default=False, editable=False)
     # What opens the worker's way to the web process, once; and where that process listens (ws://…).
     live_secret = SealedField(default="", blank=True, editable=False)
     live_url = models.CharField(max_length=300, default="", blank=True, editable=False)

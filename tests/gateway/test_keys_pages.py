@@ -73,6 +73,12 @@ def test_a_new_key_is_shown_once_with_its_settings(page: Client, member: Member)
     assert audited() == [("alice", "Issued.")]
 
 
+def test_a_key_without_an_end_never_expires_and_one_without_a_use_was_never_used(page: Client, key: ApiKey) -> None:
+    for url in (KEYS, f"{KEYS}{key.pk}/"):
+        shown = words(page.get(url, headers={"accept-language": "zh-CN"}))
+        assert (shown.count("永不"), shown.count("从未")) == (1, 1)
+
+
 def test_the_clients_card_beside_a_new_key_holds_it(page: Client) -> None:
     shown = words(page.post(NEW, form(allowed_models=["luna"])))
     text = TEXT.search(shown)
