@@ -203,7 +203,7 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
         try:
             login_ask(account=account, trigger=trigger)
         except GatewayError as error:
-            self.message_user(request, f"{account}: {error.message}", messages.ERROR)
+            self.message_user(request, f"{account}: {message_in_words(error.message)}", messages.ERROR)
             return
         text = _("%(account)s: a login is on its way.")
         self.message_user(request, text % {"account": account}, messages.SUCCESS)

@@ -19,6 +19,7 @@ from gateway.api.service import member_line
 from gateway.dashboard.guard import member_of
 from gateway.dashboard.offered import account_of, offer_of
 from gateway.errors import GatewayError
+from gateway.usage.explanations import cause_of
 
 REFRESH_SECONDS = 30
 
@@ -39,7 +40,7 @@ async def models_refresh(request: HttpRequest) -> HttpResponse:
         async with asyncio.timeout(REFRESH_SECONDS):
             await catalogue.refresh(member_line(usable_account(account)))
     except GatewayError as error:
-        messages.error(request, error.message)
+        messages.error(request, cause_of(error.code))
     except TimeoutError:
         messages.warning(request, _("The school has not answered yet. Try again in a minute."))
     else:

@@ -148,19 +148,19 @@ BY_CODE: dict[str, _Known] = {
     # The account
     **_all(
         ("no_account",),
-        _("The member has no XJTLU account here. The gateway's admin can add it."),
+        _("No XJTLU account is set up here yet. The gateway's admin can add it."),
         Who.ADMIN,
         Retry.USELESS,
     ),
     **_all(
         ("account_paused",),
-        _("The member's XJTLU account is paused here. The gateway's admin can resume it."),
+        _("The XJTLU account is paused here. The gateway's admin can resume it."),
         Who.ADMIN,
         Retry.USELESS,
     ),
     **_all(
         ("account_blocked",),
-        _("The member's XJTLU account cannot be used until a person acts. The account page says what to do."),
+        _("The XJTLU account cannot be used until its owner acts. The account page says what to do."),
         Who.MEMBER,
         Retry.USELESS,
     ),
@@ -178,7 +178,7 @@ BY_CODE: dict[str, _Known] = {
     ),
     **_all(
         ("login_needs_you",),
-        _("The school asks the member for something at the login, such as a captcha or a code. Open a live login."),
+        _("At the login the school asks its user for something, such as a captcha or a code. Open a live login."),
         Who.MEMBER,
         Retry.USELESS,
     ),
@@ -275,6 +275,18 @@ _CANCELLED = _("The client went away, or was told to stop, before the answer was
 _LOST = _("The gateway's process ended in the middle of the request.")
 _UNKNOWN_REFUSAL = _("The request was refused. The answer that the client got says why.")
 _UNKNOWN_FAILURE = _("The request failed. The admin finds more in the log by the request id.")
+_UNKNOWN = _("The request failed. What the gateway said tells more.")
+
+
+def causes() -> dict[str, str]:
+    """The cause of each code in the reader's language; of "" for those of another version of the gateway."""
+    return {code: str(known.cause) for code, known in BY_CODE.items()} | {"": str(_UNKNOWN)}
+
+
+def cause_of(code: str | None) -> str:
+    """What a page says in place of an error's own message, which is English."""
+    known = BY_CODE.get(code or "")
+    return str(known.cause if known else _UNKNOWN)
 
 
 def explain(record: UsageRecord) -> Explanation | None:

@@ -103,9 +103,11 @@ def test_an_error_is_told_and_the_question_can_be_asked_again(member: Browser, s
     member.open(PLAYGROUND)
     school.fault("server_error", call="saveSession", times=1)
     ask(member, "hello")
+    member.see("The school reported an error of its own.")
+    member.click(".error-said summary")
     member.see("The school's server failed")
     member.click("[data-again]")
-    member.see_gone("The school's server failed")
+    member.see_gone("The school reported an error of its own.")
     answered(member)
     assert "hello" in answer(member)
 
@@ -115,7 +117,7 @@ def test_who_is_signed_out_meanwhile_is_told(member: Browser) -> None:
     member.open(PLAYGROUND)
     member.sign_out()
     ask(member, "hello")
-    member.see("You are not signed in any more.")
+    member.see("Sign in and open the playground again.")
 
 
 def test_web_search_is_offered_where_the_model_can(member: Browser, school: School, offered: list[str]) -> None:
@@ -154,13 +156,16 @@ def test_a_clients_calls_pass_and_their_key_is_revoked(member: Browser) -> None:
     until(lambda: ApiKey.objects.get().revoked_at)
 
 
-def test_a_failed_call_shows_the_gateways_words(member: Browser, account: Account) -> None:
+def test_a_failed_call_shows_its_cause_and_the_gateways_words(member: Browser, account: Account) -> None:
     member.expect("401")
+    member.language("zh-CN")
     member.open(f"{CONNECT}#curl")
     member.click("#checks summary")
     member.fill("#own-key", "xg-wrong")
     member.click("[data-check-start]")
-    member.see("401 · This API key is not known here.")
+    member.see("401 · API 密钥不存在、已过期或已吊销")
+    member.click(".error-said summary")
+    member.see("This API key is not known here.")
     assert not ApiKey.objects.exists()
 
 

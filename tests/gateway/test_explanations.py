@@ -10,7 +10,7 @@ import pytest
 from gateway import errors
 from gateway.errors import GatewayError
 from gateway.models import UsageRecord
-from gateway.usage.explanations import BY_CODE, Retry, Who, explain
+from gateway.usage.explanations import BY_CODE, Retry, Who, cause_of, causes, explain
 from tests.processes import ROOT
 
 ROOMS = ("gateway", "accounts", "tokens")
@@ -83,3 +83,9 @@ def test_an_unknown_code_is_explained_by_its_status() -> None:
     assert refused is not None
     assert broken is not None
     assert (refused.who, broken.who) == (Who.MEMBER, Who.ADMIN)
+
+
+def test_pages_tell_the_cause_of_any_code() -> None:
+    assert causes().keys() == {*BY_CODE, ""}
+    assert cause_of("no_account") == causes()["no_account"]
+    assert cause_of("from_the_future") == cause_of(None) == causes()[""]

@@ -38,7 +38,13 @@ document.querySelectorAll("form[data-keep-client]").forEach((form) => {
 const texts = document.getElementById("checks")?.dataset;
 const MARKS = { running: "progress_activity", passed: "check_circle", failed: "cancel", waiting: "radio_button_unchecked" };
 
-class Failed extends Error {}
+// `message` is in the page's language; `said`: the gateway's own words.
+class Failed extends Error {
+  constructor(message, said = "") {
+    super(message);
+    this.said = said;
+  }
+}
 
 function post(url) {
   const token = document.querySelector("#checks [name='csrfmiddlewaretoken']").value;
@@ -64,9 +70,10 @@ async function borrowKey() {
   return { text: issued.api_key, giveBack: () => post(texts.end.replace("/0/", `/${issued.id}/`)) };
 }
 
-async function gatewaysWords(answer) {
-  const body = await answer.json().catch(() => ({}));
-  return `${answer.status} · ${body.error?.message ?? texts.odd}`;
+async function refusal(answer) {
+  const { error } = await answer.json().catch(() => ({}));
+  const why = error ? ERRORS.cause(error.code) : texts.odd;
+  return new Failed(`${answer.status} · ${why}`, error?.message);
 }
 
 function expect(condition, otherwise) {
@@ -90,7 +97,8 @@ const EXPECTED = {
     const frames = (await answer.text()).split("\n\n").filter((frame) => frame.startsWith("data: "));
     const last = frames.at(-1)?.slice("data: ".length);
     if (last !== "[DONE]") {
-      throw new Failed(errorIn(last) ?? texts.cut);
+      const error = errorIn(last);
+      throw error ? new Failed(ERRORS.cause(error.code), error.message) : new Failed(texts.cut);
     }
   },
   async preflight() {},
@@ -98,7 +106,7 @@ const EXPECTED = {
 
 function errorIn(frame) {
   try {
-    return JSON.parse(frame).error?.message;
+    return JSON.parse(frame).error;
   } catch {
     return undefined;
   }
@@ -112,17 +120,24 @@ async function makeCall(call, key, model, signal) {
   const body = call.body ? JSON.stringify(call.body) : undefined;
   const answer = await fetch(call.path, { method: call.method, headers, body, signal, credentials: "omit" });
   if (!answer.ok) {
-    throw new Failed(await gatewaysWords(answer));
+    throw await refusal(answer);
   }
   await EXPECTED[call.expects](answer, call, model);
 }
 
-function showCall(item, state, why = "", milliseconds = null) {
+function showCall(item, state, why = [], milliseconds = null) {
   item.className = state;
   item.querySelector(".check-mark").textContent = MARKS[state] ?? MARKS.waiting;
-  item.querySelector("[data-why]").textContent = why;
+  item.querySelector("[data-why]").replaceChildren(...why);
   const seconds = milliseconds === null ? "" : texts.took.replace("{seconds}", (milliseconds / 1000).toFixed(1));
   item.querySelector("[data-time]").textContent = [texts[state], seconds].filter(Boolean).join(" · ");
+}
+
+function reasons(error) {
+  if (!(error instanceof Failed)) {
+    return [error instanceof TypeError ? texts.unreachable : texts.odd];
+  }
+  return error.said ? [error.message, ERRORS.said(error.said)] : [error.message];
 }
 
 // False when the call failed; a stopped check throws.
@@ -131,15 +146,14 @@ async function runCall(item, call, key, model, signal) {
   const began = performance.now();
   try {
     await makeCall(call, key, model, signal);
-    showCall(item, "passed", "", performance.now() - began);
+    showCall(item, "passed", [], performance.now() - began);
     return true;
   } catch (error) {
     if (signal.aborted) {
       showCall(item, "skipped");
       throw error;
     }
-    const why = error instanceof Failed ? error.message : error instanceof TypeError ? texts.unreachable : texts.odd;
-    showCall(item, "failed", why, performance.now() - began);
+    showCall(item, "failed", reasons(error), performance.now() - began);
     return false;
   }
 }

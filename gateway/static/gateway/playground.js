@@ -61,10 +61,16 @@ function requestBody() {
 
 // What comes
 
+// `message` is in the page's language; `said`: the gateway's own words.
 class Told extends Error {
-  constructor(message, code) {
+  constructor(message, code, said = "") {
     super(message);
     this.code = code;
+    this.said = said;
+  }
+
+  static by(error) {
+    return new Told(ERRORS.cause(error.code), error.code, error.message);
   }
 }
 
@@ -81,7 +87,7 @@ async function ask(signal) {
   }
   if (!answer.ok) {
     const body = await answer.json().catch(() => ({}));
-    throw new Told(body.error?.message ?? filled(texts.odd, { status: answer.status }), body.error?.code);
+    throw body.error ? Told.by(body.error) : new Told(filled(texts.odd, { status: answer.status }));
   }
   return answer;
 }
@@ -125,7 +131,7 @@ class AnswerView {
 
   take(frame) {
     if (frame.error) {
-      throw new Told(frame.error.message, frame.error.code);
+      throw Told.by(frame.error);
     }
     this.usage = frame.usage ?? this.usage;
     const choice = frame.choices[0];
@@ -207,6 +213,9 @@ class AnswerView {
   fail(error) {
     const box = make("div", "notice bad", make("span", "", error.message));
     box.setAttribute("role", "alert");
+    if (error.said) {
+      box.append(ERRORS.said(error.said));
+    }
     const help = error.code && chat.querySelector(`template[data-help~="${CSS.escape(error.code)}"]`);
     if (help) {
       box.append(help.content.cloneNode(true));
