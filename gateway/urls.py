@@ -12,3 +12,7 @@ urlpatterns = [
     path("api/", include("gateway.rest.urls")),
     path("admin/", admin.site.urls),
 ]
+handler400 = "gateway.error_pages.bad_request"
+handler403 = "gateway.error_pages.permission_denied"
+handler404 = "gateway.error_pages.not_found"
+handler500 = "gateway.error_pages.server_error"

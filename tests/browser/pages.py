@@ -140,6 +140,8 @@ PAGES = (
     Page("settings", "alice", "/dashboard/settings/"),
     Page("second-factor-set-up", "alice", "/dashboard/second-factor/set-up/"),
     Page("api-docs", "alice", "/api/docs/"),
+    Page("not-found", "alice", "/dashboard/nothing/", "404 (Not Found)"),
+    Page("admin-not-found", "admin", "/admin/nothing/", "404 (Not Found)"),
     Page("admin", "admin", "/admin/"),
     Page("admin-members", "admin", "/admin/accounts/member/"),
     Page("admin-member", "admin", lambda sample: f"/admin/accounts/member/{sample.alice.member.pk}/change/"),
