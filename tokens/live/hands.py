@@ -7,12 +7,12 @@ from typing import Any
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from tokens.live.keyboard import SHIFT, WRITING
 from tokens.live.wire import Act, Here, Key, Move, Press, Release, Size, Stop, Text, Wheel
 from tokens.pages import is_passing
 
 LEAST_WIDTH, MOST_WIDTH = 480, 1280
 LEAST_HEIGHT, MOST_HEIGHT = 520, 960
-SHIFT = 8
 
 # Name: Windows' virtual key code and, where the key writes something, what.
 KEYS: dict[str, tuple[int, str]] = {
@@ -88,9 +88,9 @@ class Hands:
         self._send("Input.dispatchKeyEvent", {"type": "keyUp", **key, "text": ""})
 
     def _type(self, text: str) -> None:
-        """One plain letter as a key, which pages may wait for; all else as an input method writes it."""
-        if len(text) == 1 and text.isascii():
-            self._press_key({"key": text, "text": text, "windowsVirtualKeyCode": ord(text.upper())})
+        """One plain character as a key, which pages may wait for; all else as an input method writes it."""
+        if text in WRITING:
+            self._press_key(WRITING[text])
         else:
             self._send("Input.insertText", {"text": text})
 
