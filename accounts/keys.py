@@ -107,9 +107,9 @@ def key_change(*, key: ApiKey, **changes: Unpack[KeyChanges]) -> None:
     key.save(update_fields=list(changes))
 
 
-def key_revoke(*, key: ApiKey) -> None:
-    """The next request with it is refused."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+def key_revoke(*, key: ApiKey) -> bool:
+    """The next request with it is refused. Whether it was not revoked before."""
+    return bool(ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()))
 
 
 def key_find(text: str) -> ApiKey | None:

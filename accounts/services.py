@@ -73,13 +73,17 @@ def login_reset(*, account: Account) -> None:
     )
 
 
-def account_pause(*, account: Account) -> None:
-    """No request, login, keep-alive of this account until it is resumed; its sessions are still cleaned up."""
-    Account.objects.filter(pk=account.pk, paused_at=None).update(paused_at=timezone.now())
+def account_pause(*, account: Account) -> bool:
+    """No request, login, keep-alive of this account until it is resumed; its sessions are still cleaned up.
+
+    Whether it was not paused before.
+    """
+    return bool(Account.objects.filter(pk=account.pk, paused_at=None).update(paused_at=timezone.now()))
 
 
-def account_resume(*, account: Account) -> None:
-    Account.objects.filter(pk=account.pk).update(paused_at=None)
+def account_resume(*, account: Account) -> bool:
+    """Whether it was paused."""
+    return bool(Account.objects.filter(pk=account.pk, paused_at__isnull=False).update(paused_at=None))
 
 
 def _clean_username(account: Account) -> None:

@@ -19,17 +19,20 @@ from accounts.admin.forms import AccountForm, MemberAddForm
 from accounts.admin.handover import Invited, handover_page, invite, issue, may_invite
 from accounts.admin.imports import ImportsMembers
 from accounts.admin.links import list_link, row_link
+from accounts.admin.owners import is_leaving
 from accounts.admin.pasting import PastesTokens
 from accounts.admin.removal import RemovesMembers
 from accounts.admin.state import next_refresh, state_badge, state_notes, token_of
 from accounts.keys import key_revoke
-from accounts.models import Account, ApiKey
+from accounts.models import Account, ApiKey, LoginBlock
 from accounts.services import account_pause, account_resume, member_add
 from accounts.services import password_change as xjtlu_password_change
 from gateway import renaming
 from gateway.admin.add import AddsByForm
 from gateway.admin.base import note
 from gateway.admin.buttons import Button, ButtonsAdmin
+from gateway.admin.confirmation import Option, Question, confirmation_page, is_confirmed
+from gateway.admin.outcomes import Outcomes
 from gateway.errors import GatewayError
 from gateway.formats import UNKNOWN, moment, with_notes
 from gateway.once import SENT_BEFORE, is_first
@@ -47,6 +50,16 @@ ASKED = gettext_noop("Asked for a login.")
 KEYS_REVOKED = gettext_noop("Revoked all API keys.")
 PAUSED = gettext_noop("Paused.")
 RESUMED = gettext_noop("Resumed.")
+BLOCKED_TOO = "blocked_too"
+LOGIN_REFUSED = {
+    "account_paused": gettext_lazy("paused, so no login was asked for. Resume it first."),
+    "password_missing": gettext_lazy(
+        "no XJTLU password is stored, so no login was asked for. Make an invitation link, by which the member types "
+        "it, or type it on the account's page."
+    ),
+}
+LOGIN_FAILED = gettext_lazy("no login was asked for, as one has just failed. The account's page says why.")
+"""Of any other error: a person's wish to log in forgets what hindered it before."""
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -90,18 +103,15 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
         return ((None, {"fields": (*fields, "added_at", "more")}),)
 
     def has_change_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
-        return super().has_change_permission(request, obj) and not _is_leaving(obj)
+        return super().has_change_permission(request, obj) and not is_leaving(obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and not _is_leaving(obj)
-
-    def has_issue_key_permission(self, request: HttpRequest) -> bool:
+    def has_issue_key_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
         return request.user.has_perm("accounts.add_apikey")
 
-    def has_revoke_key_permission(self, request: HttpRequest) -> bool:
+    def has_revoke_key_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
         return request.user.has_perm("accounts.change_apikey")
 
-    def has_invite_permission(self, request: HttpRequest) -> bool:
+    def has_invite_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
         return may_invite(request)
 
     # Columns
@@ -197,21 +207,13 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
             renaming.rename(account=account, xjtlu_username=form.cleaned_data["username"])
         if form.cleaned_data["new_password"]:
             xjtlu_password_change(account=account, xjtlu_password=form.cleaned_data["new_password"])
-            self._ask_login(request, account, Trigger.ADDED)
-
-    def _ask_login(self, request: HttpRequest, account: Account, trigger: Trigger) -> None:
-        try:
-            login_ask(account=account, trigger=trigger)
-        except GatewayError as error:
-            self.message_user(request, f"{account}: {message_in_words(error.message)}", messages.ERROR)
-            return
-        text = _("%(account)s: a login is on its way.")
-        self.message_user(request, text % {"account": account}, messages.SUCCESS)
+            with Outcomes(request) as outcomes:
+                _ask_login(account, Trigger.ADDED, outcomes)
 
     # Actions
 
     def buttons(self, row: Account) -> tuple[Button, ...]:
-        if _is_leaving(row):
+        if is_leaving(row):
             return ()
         pause = Button("resume", "play_arrow") if row.paused_at else Button("pause", "pause")
         return (
@@ -223,10 +225,19 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
         )
 
     @admin.action(description=gettext_lazy("Log in now"), permissions=["change"])
-    def log_in_now(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        for account in queryset:
-            self._ask_login(request, account, Trigger.PERSON)
-            self.log_change(request, account, ASKED)
+    def log_in_now(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        accounts = list(queryset)
+        blocked = [] if self.is_one_row(request) else [each for each in accounts if each.login_block]
+        if blocked and not is_confirmed(request):
+            return confirmation_page(request, _log_in_question(accounts, blocked), opts=self.opts)
+        left_out = blocked if BLOCKED_TOO not in request.POST else []
+        with Outcomes(request) as outcomes:
+            for account in accounts:
+                if account in left_out:
+                    outcomes.refuse(account, _("left out, as a person has to mend it first."))
+                elif _ask_login(account, Trigger.PERSON, outcomes):
+                    self.log_change(request, account, ASKED)
+        return None
 
     @admin.action(description=gettext_lazy("Make an invitation link"), permissions=["invite"])
     def invite(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
@@ -239,36 +250,50 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
     def issue_key(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
         if self._is_repeated(request):
             return None
-        for account in filter(_is_leaving, queryset):
-            self._refuse_leaving(request, account)
-        issued = issue(request, [account.member for account in queryset if not _is_leaving(account)])
+        issued = issue(request, [account.member for account in queryset])
         return handover_page(request, back=_list(), issued=issued) if issued else None
 
     @admin.action(description=gettext_lazy("Revoke all keys"), permissions=["revoke_key"])
-    def revoke_keys(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        for account in queryset:
-            keys = list(ApiKey.objects.filter(member=account.member, revoked_at=None))
-            for key in keys:
-                key_revoke(key=key)
-                note(request, gettext_noop("Revoked."), key)
-            self.log_change(request, account, KEYS_REVOKED)
-            text = ngettext("%(account)s: %(n)d key revoked.", "%(account)s: %(n)d keys revoked.", len(keys))
-            self.message_user(request, text % {"account": account, "n": len(keys)}, messages.SUCCESS)
+    def revoke_keys(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        keys = {account: _keys_of(account) for account in queryset}
+        if not is_confirmed(request) and not self.is_one_row(request):
+            return confirmation_page(request, _revoke_question(keys), opts=self.opts)
+        number = sum(map(len, keys.values()))
+        revoked = ngettext("%(n)d key revoked.", "%(n)d keys revoked.", number) % {"n": number}
+        with Outcomes(request) as outcomes:
+            for account, its_keys in keys.items():
+                if its_keys:
+                    self._revoke_all(request, account, its_keys)
+                    outcomes.add(account, revoked)
+                else:
+                    outcomes.refuse(account, _("no key to revoke."))
+        return None
+
+    def _revoke_all(self, request: HttpRequest, account: Account, keys: list[ApiKey]) -> None:
+        for key in keys:
+            key_revoke(key=key)
+            note(request, gettext_noop("Revoked."), key)
+        self.log_change(request, account, KEYS_REVOKED)
 
     @admin.action(description=gettext_lazy("Pause"), permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        for account in queryset:
-            account_pause(account=account)
-            self.log_change(request, account, PAUSED)
-            text = _("%(account)s is paused: its requests are refused, and it does not log in.")
-            self.message_user(request, text % {"account": account}, messages.SUCCESS)
+        with Outcomes(request) as outcomes:
+            for account in queryset:
+                if account_pause(account=account):
+                    self.log_change(request, account, PAUSED)
+                    outcomes.add(account, _("paused. Requests are refused, and no login starts."))
+                else:
+                    outcomes.refuse(account, _("paused before."))
 
     @admin.action(description=gettext_lazy("Resume"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        for account in queryset:
-            account_resume(account=account)
-            self.log_change(request, account, RESUMED)
-            self.message_user(request, _("%(account)s is resumed.") % {"account": account}, messages.SUCCESS)
+        with Outcomes(request) as outcomes:
+            for account in queryset:
+                if account_resume(account=account):
+                    self.log_change(request, account, RESUMED)
+                    outcomes.add(account, _("resumed."))
+                else:
+                    outcomes.refuse(account, _("was not paused."))
 
     def _is_repeated(self, request: HttpRequest) -> bool:
         if is_first(request, request.POST.get("once")):
@@ -276,13 +301,52 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
         self.message_user(request, str(SENT_BEFORE), messages.ERROR)
         return True
 
-    def _refuse_leaving(self, request: HttpRequest, account: Account) -> None:
-        text = _("%(account)s is leaving: no key was issued.") % {"account": account}
-        self.message_user(request, text, messages.ERROR)
+
+def _ask_login(account: Account, trigger: Trigger, outcomes: Outcomes) -> bool:
+    """Whether a login is on its way; the outcome is told either way."""
+    try:
+        login_ask(account=account, trigger=trigger)
+    except GatewayError as error:
+        outcomes.refuse(account, LOGIN_REFUSED.get(error.code or "", LOGIN_FAILED))
+        return False
+    outcomes.add(account, _("a login is on its way."))
+    return True
 
 
-def _is_leaving(account: Account | None) -> bool:
-    return account is not None and account.member.leaving_at is not None
+def _log_in_question(accounts: list[Account], blocked: list[Account]) -> Question:
+    refused = sum(account.login_block == LoginBlock.WRONG_PASSWORD for account in blocked)
+    told = {"refused": refused, "others": len(blocked) - refused}
+    option = Option(
+        name=BLOCKED_TOO,
+        lead=_("Left out – password refused: %(refused)d, needs a person: %(others)d") % told,
+        label=_(
+            "Try these as well. Each stored password goes to the school once more: repeated failures may lock "
+            "university accounts."
+        ),
+        rows=blocked,
+    )
+    return Question(
+        action="log_in_now",
+        rows=[account for account in accounts if account not in blocked],
+        lead=_("These accounts log in now:"),
+        yes=_("Log in now"),
+        option=option,
+    )
+
+
+def _revoke_question(keys: dict[Account, list[ApiKey]]) -> Question:
+    number = sum(map(len, keys.values()))
+    return Question(
+        action="revoke_keys",
+        rows=list(keys),
+        lead=_("Every key of these members stops working at once, for good:"),
+        yes=ngettext("Revoke %(n)d key", "Revoke %(n)d keys", number) % {"n": number},
+    )
+
+
+def _keys_of(account: Account) -> list[ApiKey]:
+    """Those that are not revoked yet."""
+    return list(ApiKey.objects.filter(member=account.member, revoked_at=None))
 
 
 def _list() -> str:

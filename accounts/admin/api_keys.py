@@ -22,12 +22,15 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from accounts.admin.forms import KeyForm, KeyIssueForm, RotateForm
 from accounts.admin.handover import IssuedKey, handover_page, may_hand_over
 from accounts.admin.links import list_link, row_link
+from accounts.admin.owners import OwnedByMembers
 from accounts.keys import KeyRefused, key_change, key_issue, key_revoke, key_rotate
 from accounts.models import ApiKey
 from gateway.admin.add import AddsByForm
 from gateway.admin.base import note
 from gateway.admin.buttons import Button, ButtonsAdmin
 from gateway.admin.charts import usage_context
+from gateway.admin.confirmation import Question, confirmation_page, is_confirmed
+from gateway.admin.outcomes import Outcomes
 from gateway.formats import UNKNOWN, badge, moment, relative, with_notes
 from gateway.health import fleet
 from gateway.once import SENT_BEFORE, is_first
@@ -55,7 +58,7 @@ class KeyStateFilter(admin.SimpleListFilter):
         return queryset.filter(~expired, revoked_at=None) if self.value() == "live" else queryset
 
 
-class ApiKeyAdmin(AddsByForm[ApiKey], ButtonsAdmin[ApiKey]):
+class ApiKeyAdmin(AddsByForm[ApiKey], OwnedByMembers[ApiKey], ButtonsAdmin[ApiKey]):
     form = KeyForm
     add_form_class = KeyIssueForm
     add_title = gettext_lazy("Issue an API key")
@@ -146,8 +149,9 @@ class ApiKeyAdmin(AddsByForm[ApiKey], ButtonsAdmin[ApiKey]):
     def added(self, request: HttpRequest, form: Any) -> HttpResponse:
         settings = {name: value for name, value in form.cleaned_data.items() if name != "once"}
         back = reverse("admin:accounts_apikey_changelist")
-        if not may_hand_over(request, settings["member"]):
-            return redirect(back)
+        with Outcomes(request) as outcomes:
+            if not may_hand_over(request, settings["member"], outcomes):
+                return redirect(back)
         try:
             key, text = key_issue(**settings)
         except KeyRefused as refused:
@@ -184,11 +188,18 @@ class ApiKeyAdmin(AddsByForm[ApiKey], ButtonsAdmin[ApiKey]):
         return (Button("rotate", "autorenew"), revoke) if row.is_live else (revoke,)
 
     @admin.action(description=gettext_lazy("Revoke"), permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset:
-            key_revoke(key=key)
-            self.log_change(request, key, REVOKED)
-            self.message_user(request, _("%(key)s is revoked.") % {"key": key}, messages.SUCCESS)
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        keys = list(queryset.select_related("member"))
+        if not is_confirmed(request) and not self.is_one_row(request):
+            return confirmation_page(request, _question(keys), opts=self.opts)
+        with Outcomes(request) as outcomes:
+            for key in keys:
+                if key_revoke(key=key):
+                    self.log_change(request, key, REVOKED)
+                    outcomes.add(_with_owner(key), _("revoked."))
+                else:
+                    outcomes.refuse(_with_owner(key), _("revoked before."))
+        return None
 
     @admin.action(description=gettext_lazy("Rotate"), permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
@@ -200,17 +211,17 @@ class ApiKeyAdmin(AddsByForm[ApiKey], ButtonsAdmin[ApiKey]):
             self.message_user(request, str(SENT_BEFORE), messages.ERROR)
             return None
         grace = timedelta(hours=form.cleaned_data["grace"])
-        issued = [each for key in queryset if (each := self._rotate(request, key, grace)) is not None]
+        with Outcomes(request) as outcomes:
+            rotated = [self._rotate(request, key, grace, outcomes) for key in queryset.select_related("member")]
+        issued = [each for each in rotated if each is not None]
         back = reverse("admin:accounts_apikey_changelist")
         return handover_page(request, back=back, issued=issued) if issued else None
 
-    def _rotate(self, request: HttpRequest, key: ApiKey, grace: timedelta) -> IssuedKey | None:
-        if not may_hand_over(request, key.member):
-            return None
+    def _rotate(self, request: HttpRequest, key: ApiKey, grace: timedelta, outcomes: Outcomes) -> IssuedKey | None:
         try:
             new, text = key_rotate(key=key, grace=grace)
         except KeyRefused as refused:
-            self.message_user(request, f"{key}: {refused}", messages.ERROR)
+            outcomes.refuse(_with_owner(key), str(refused))
             return None
         self.log_change(request, key, ROTATED)
         note(request, ISSUED, new)
@@ -226,6 +237,19 @@ class ApiKeyAdmin(AddsByForm[ApiKey], ButtonsAdmin[ApiKey]):
             "checkbox": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/accounts/apikey/rotate.html", context)
+
+
+def _with_owner(key: ApiKey) -> str:
+    return f"{key.member} – {key}"
+
+
+def _question(keys: list[ApiKey]) -> Question:
+    return Question(
+        action="revoke",
+        rows=keys,
+        lead=_("These keys stop working at once, for good:"),
+        yes=ngettext("Revoke %(n)d key", "Revoke %(n)d keys", len(keys)) % {"n": len(keys)},
+    )
 
 
 def _limits(key: ApiKey) -> list[str]:

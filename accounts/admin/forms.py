@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.html import escape
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from unfold.forms import UserChangeForm
 from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -26,6 +27,7 @@ from unfold.widgets import (
 
 from accounts import keys
 from accounts.models import Account, ApiKey, Member
+from accounts.reach import is_last_admin
 from gateway import renaming
 from gateway.once import OnceField
 
@@ -70,6 +72,19 @@ class NetworksField(LinesField):
 
     def clean(self, value: Any) -> Any:
         return keys.networks(super().clean(value))
+
+
+class MemberForm(UserChangeForm):  # type: ignore[misc]  # the theme has no types
+    """What can be changed in a member."""
+
+    ADMINS_FLAGS = ("is_active", "is_staff", "is_superuser")
+
+    def clean(self) -> dict[str, Any] | None:
+        taken = [name for name in self.ADMINS_FLAGS if self.cleaned_data.get(name) is False]
+        if taken and is_last_admin(self.instance):
+            self.add_error(taken[0], _("Nobody else is an active admin. Make somebody else an admin first."))
+        data: dict[str, Any] | None = super().clean()
+        return data
 
 
 class PersonAddForm(forms.Form):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import transaction
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -16,8 +16,10 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from accounts import invitations
 from accounts.keys import KeyRefused, key_issue
 from accounts.models import ApiKey, Invitation, Member
+from accounts.reach import is_within_reach
 from gateway import mail
 from gateway.admin.base import note
+from gateway.admin.outcomes import Outcomes
 
 INVITED = gettext_noop("Made an invitation link.")
 ISSUED = gettext_noop("Issued an API key.")
@@ -45,27 +47,16 @@ class Invited:
 
 
 def issue(request: HttpRequest, members: Iterable[Member]) -> list[IssuedKey]:
-    """A key for each; who has too many is told in a message."""
-    issued = []
-    for member in members:
-        if not may_hand_over(request, member):
-            continue
-        try:
-            key, text = key_issue(member=member)
-        except KeyRefused as refused:
-            messages.error(request, f"{member}: {refused}")
-            continue
-        note(request, ISSUED, key)
-        issued.append(IssuedKey(key, text))
-    return issued
+    """A key for each; a message names those who get none, and why."""
+    with Outcomes(request) as outcomes:
+        return [each for member in members if (each := _issue(request, member, outcomes)) is not None]
 
 
-def may_hand_over(request: HttpRequest, member: Member) -> bool:
-    """What opens a staff member's administration is for admins alone to see; others are told in a message."""
-    if getattr(request.user, "is_superuser", False) or not member.is_staff:
+def may_hand_over(request: HttpRequest, member: Member, outcomes: Outcomes) -> bool:
+    """What opens a staff member's administration is for admins alone to see."""
+    if is_within_reach(request.user, member):
         return True
-    text = _("%(member)s is staff: only an admin may make keys and invitations for them.")
-    messages.error(request, text % {"member": member})
+    outcomes.refuse(member, _("staff, for whom only an admin may make keys and invitations."))
     return False
 
 
@@ -74,8 +65,9 @@ def may_invite(request: HttpRequest) -> bool:
 
 
 def invite(request: HttpRequest, members: Iterable[Member]) -> list[Invited]:
-    """A fresh link for each, mailed where that can be. Who may not be invited is told in a message."""
-    return [each for member in members if (each := _invite(request, member)) is not None]
+    """A fresh link for each, mailed where that can be; a message names those who get none, and why."""
+    with Outcomes(request) as outcomes:
+        return [each for member in members if (each := _invite(request, member, outcomes)) is not None]
 
 
 def handover_page(
@@ -101,14 +93,25 @@ def handover_page(
     return page
 
 
-def _invite(request: HttpRequest, member: Member) -> Invited | None:
+def _issue(request: HttpRequest, member: Member, outcomes: Outcomes) -> IssuedKey | None:
+    if not may_hand_over(request, member, outcomes):
+        return None
+    try:
+        key, text = key_issue(member=member)
+    except KeyRefused as refused:
+        outcomes.refuse(member, str(refused))
+        return None
+    note(request, ISSUED, key)
+    return IssuedKey(key, text)
+
+
+def _invite(request: HttpRequest, member: Member, outcomes: Outcomes) -> Invited | None:
     actor = request.user
     assert isinstance(actor, Member)
-    if not may_hand_over(request, member):
+    if not may_hand_over(request, member, outcomes):
         return None
     if member.leaving_at is not None or not member.is_active:
-        text = _("%(member)s cannot sign in, so no invitation was made.")
-        messages.error(request, text % {"member": member})
+        outcomes.refuse(member, _("cannot sign in, so no invitation was made."))
         return None
     invitation, secret = invitations.invitation_make(member=member, created_by=actor)
     note(request, INVITED, member)

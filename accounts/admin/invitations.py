@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.admin.handover import handover_page, invite, may_invite
 from accounts.admin.links import row_link
+from accounts.admin.owners import OwnedByMembers
 from accounts.models import Invitation
 from gateway.admin.base import ReadOnlyAdmin
 from gateway.admin.buttons import Button, ButtonsAdmin
@@ -42,7 +43,7 @@ class InvitationStateFilter(admin.SimpleListFilter):
         return queryset
 
 
-class InvitationAdmin(ReadOnlyAdmin[Invitation], ButtonsAdmin[Invitation]):
+class InvitationAdmin(ReadOnlyAdmin[Invitation], OwnedByMembers[Invitation], ButtonsAdmin[Invitation]):
     list_display = ("invited", "state", "made_at", "maker", "ends_at", "taken_at")
     list_filter = (InvitationStateFilter,)
     list_select_related = ("member", "created_by")
@@ -51,7 +52,7 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation], ButtonsAdmin[Invitation]):
     actions = ("renew",)
     fields = ("member_link", "state", "made_at", "maker", "ends_at", "taken_at")
 
-    def has_invite_permission(self, request: HttpRequest) -> bool:
+    def has_invite_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
         return may_invite(request)
 
     @admin.display(description=gettext_lazy("member"), ordering="member__username")

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import Account, Member
+from accounts.admin.owners import OwnedByMembers, owner
+from accounts.reach import is_last_admin
 from gateway import departure
-from gateway.admin.base import ModelAdmin, Row
+from gateway.admin.base import Row
+from gateway.admin.confirmation import Question, confirmation_page, is_confirmed
+from gateway.admin.outcomes import Outcomes
+
+LEAVING = gettext_lazy(
+    "leaving. The API keys are revoked. The sessions at the school are cleaned first, then member, account and secrets "
+    "are erased; usage records stay without a name."
+)
 
 
-class RemovesMembers(ModelAdmin[Row]):
+class RemovesMembers(OwnedByMembers[Row]):
     """The ordinary delete and a bulk action, both with one page that says what will happen."""
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -28,12 +35,25 @@ class RemovesMembers(ModelAdmin[Row]):
         actions.pop("delete_selected", None)
         return actions
 
+    def refusal(self, request: HttpRequest, permission: str, row: Row) -> str | Promise:
+        if why := super().refusal(request, permission, row):
+            return why
+        member = owner(row)
+        if permission == "delete" and member is not None and is_last_admin(member):
+            return gettext_lazy("not removed, as nobody else is an active admin. Make somebody else an admin first.")
+        return ""
+
     @admin.action(description=gettext_lazy("Remove member"), permissions=["delete"])
     def remove_members(self, request: HttpRequest, queryset: QuerySet[Row]) -> HttpResponse | None:
-        if "confirmed" not in request.POST:
-            return self._ask(request, queryset)
-        self.log_deletions(request, queryset)
-        self.delete_queryset(request, queryset)
+        if not is_confirmed(request):
+            return confirmation_page(request, _question(list(queryset)), opts=self.opts)
+        with Outcomes(request) as outcomes:
+            for row in queryset:
+                # Asked again for each: of two admins the first may go, the second not.
+                if why := self.refusal(request, "delete", row):
+                    outcomes.refuse(row, why)
+                else:
+                    outcomes.add(row, self._remove(request, row))
         return None
 
     def delete_view(
@@ -45,34 +65,31 @@ class RemovesMembers(ModelAdmin[Row]):
         opts = self.opts
         if row is None:
             raise Http404
-        answer = self.remove_members(request, self.get_queryset(request).filter(pk=row.pk))
+        remove = self._on_permitted_rows(type(self).remove_members)
+        answer: HttpResponse | None = remove(self, request, self.get_queryset(request).filter(pk=row.pk))
         return answer or redirect(f"admin:{opts.app_label}_{opts.model_name}_changelist")
 
-    def delete_model(self, request: HttpRequest, obj: Row) -> None:
-        member = obj.member if isinstance(obj, Account) else obj
-        assert isinstance(member, Member)
-        name = member.username
+    def _remove(self, request: HttpRequest, row: Row) -> str | Promise:
+        """Let the row's member leave, or go at once; what is told of it."""
+        member = owner(row)
+        assert member is not None
+        self.log_deletions(request, [row])
         if hasattr(member, "account"):
             departure.begin(member=member)
-            text = _(
-                "%(name)s is leaving: the API keys are revoked. The sessions at the school are cleaned first, then "
-                "member, account and secrets are erased; usage records stay without a name."
-            )
-        else:
-            member.delete()
-            text = _("%(name)s was deleted.")
-        self.message_user(request, text % {"name": name}, messages.SUCCESS)
+            return LEAVING
+        member.delete()
+        return _("deleted.")
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Row]) -> None:
-        for row in queryset:
-            self.delete_model(request, row)
 
-    def _ask(self, request: HttpRequest, queryset: QuerySet[Row]) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Are you sure?"),
-            "opts": self.opts,
-            "rows": list(queryset),
-            "checkbox": ACTION_CHECKBOX_NAME,
-        }
-        return TemplateResponse(request, "admin/accounts/remove_confirmation.html", context)
+def _question(rows: list[Any]) -> Question:
+    return Question(
+        action="remove_members",
+        rows=rows,
+        lead=_("These members are removed for good:"),
+        more=_(
+            "API keys stop working at once. The sessions at the school are cleaned up first, then member, XJTLU "
+            "account and secrets are erased; usage records stay without a name. A user without an XJTLU account is "
+            "deleted at once."
+        ),
+        yes=_("Yes, remove"),
+    )

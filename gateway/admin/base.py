@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
@@ -12,11 +13,13 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext_noop
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts import audit
 from accounts.models import Member
 from gateway.addresses import client_address
+from gateway.admin.outcomes import Outcomes
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -57,6 +60,38 @@ class ModelAdmin(ThemedAdmin[Row]):
     # What the audit says of a changed field; of any other field, that something was changed.
     change_notes: ClassVar[dict[str, str]] = {}
 
+    def refusal(self, request: HttpRequest, permission: str, row: Row) -> str | Promise:
+        """Why this person may not do to this row what needs the permission; "" where they may."""
+        allowed = getattr(self, f"has_{permission}_permission")(request, row)
+        return "" if allowed else gettext_lazy("not done, as you may not do this here.")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Django asks whether an action is permitted at all; here it gets only the rows to which it is."""
+        actions: dict[str, Any] = super().get_actions(request)
+        return {name: (self._on_permitted_rows(action), name, label) for name, (action, _, label) in actions.items()}
+
+    def _on_permitted_rows(self, action: Any) -> Any:
+        """The action, for whose other rows a message says why they are left out."""
+
+        @wraps(action)
+        def act(admin: Any, request: HttpRequest, queryset: QuerySet[Row]) -> Any:
+            refusals = {row: self._why_refused(request, action, row) for row in queryset}
+            refused = {row: why for row, why in refusals.items() if why}
+            with Outcomes(request) as outcomes:
+                for row, why in refused.items():
+                    outcomes.refuse(row, why)
+            if len(refused) == len(refusals):
+                return None
+            return action(admin, request, queryset.exclude(pk__in=[row.pk for row in refused]))
+
+        return act
+
+    def _why_refused(self, request: HttpRequest, action: Any, row: Row) -> str | Promise:
+        for permission in getattr(action, "allowed_permissions", ()):
+            if why := self.refusal(request, permission, row):
+                return why
+        return ""
+
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """What `log_change` notes: an action for each kind of change; [] where nothing was changed."""
         return list(dict.fromkeys(self.change_notes.get(field, CHANGED) for field in form.changed_data))
@@ -71,7 +106,7 @@ class ModelAdmin(ThemedAdmin[Row]):
             note(request, action, obj)
         return super().log_change(request, obj, " ".join(actions))
 
-    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         for row in queryset:
             note(request, REMOVED, row)
         return super().log_deletions(request, queryset)

@@ -65,6 +65,10 @@ class ButtonsAdmin(ModelAdmin[Row]):
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
         return answer or redirect(page, quote(row.pk))
 
+    def is_one_row(self, request: HttpRequest) -> bool:
+        """Whether an action was pressed on its row's own page, which asks by itself where that is needed."""
+        return request.resolver_match is not None and request.resolver_match.url_name == self._url_name()
+
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         row = kwargs.get("obj")
         if row is not None:
@@ -77,7 +81,7 @@ class ButtonsAdmin(ModelAdmin[Row]):
         return [
             {"button": button, "label": allowed[button.action][2], "url": self._act_url(row, button.action)}
             for button in self.buttons(row)
-            if button.action in allowed
+            if button.action in allowed and not self._why_refused(request, allowed[button.action][0], row)
         ]
 
     def _act_url(self, row: Row, action: str) -> str:

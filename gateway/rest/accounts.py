@@ -18,6 +18,7 @@ from accounts.models import Account
 from accounts.services import account_pause, account_resume
 from gateway.models import UpstreamSession
 from gateway.rest.pagination import NewestFirst
+from gateway.rest.scope import refuse_out_of_reach
 from gateway.rest.throttles import LoginThrottle, MemberThrottle
 from gateway.rest.views import IsStaff, View, note
 from tokens.logins import login_ask
@@ -84,6 +85,11 @@ class StaffView(View):
     def account(self, id: UUID) -> Any:
         return get_object_or_404(stated(Account.objects.all()), pk=id)
 
+    def account_to_touch(self, id: UUID) -> Any:
+        account = self.account(id)
+        refuse_out_of_reach(self.request, account.member)
+        return account
+
 
 @extend_schema(tags=["accounts"])
 class Accounts(StaffView, generics.ListAPIView[Account]):
@@ -117,7 +123,7 @@ class LogIn(StaffView):
 
         It forgets earlier failures: a password that the school refused is typed once more.
         """
-        account = self.account(id)
+        account = self.account_to_touch(id)
         attempt = login_ask(account=account, trigger=Trigger.PERSON)
         note(request, ASKED_FOR_LOGIN, account)
         return Response(AttemptSerializer(attempt).data, status=status.HTTP_202_ACCEPTED)
@@ -128,8 +134,8 @@ class Pause(StaffView):
     @extend_schema(operation_id="pause_account", summary="Pause an account")
     def post(self, request: Request, id: UUID) -> Response:
         """Staff only. No request, login or keep-alive until it is resumed."""
-        account_pause(account=(account := self.account(id)))
-        note(request, PAUSED, account)
+        if account_pause(account=(account := self.account_to_touch(id))):
+            note(request, PAUSED, account)
         return Response(AccountSerializer(self.account(id)).data)
 
 
@@ -138,6 +144,6 @@ class Resume(StaffView):
     @extend_schema(operation_id="resume_account", summary="Resume an account")
     def post(self, request: Request, id: UUID) -> Response:
         """Staff only. It is used again from now on."""
-        account_resume(account=(account := self.account(id)))
-        note(request, RESUMED, account)
+        if account_resume(account=(account := self.account_to_touch(id))):
+            note(request, RESUMED, account)
         return Response(AccountSerializer(self.account(id)).data)

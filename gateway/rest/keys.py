@@ -22,7 +22,7 @@ from accounts.models import ApiKey
 from gateway.rest import rights
 from gateway.rest.authentication import key_of
 from gateway.rest.pagination import NewestFirst
-from gateway.rest.scope import MEMBER_PARAMETER, keys_of, member_asked_for, one_member
+from gateway.rest.scope import MEMBER_PARAMETER, keys_of, member_asked_for, one_member, refuse_out_of_reach
 from gateway.rest.views import View, note
 
 VIEW, ADD, CHANGE = (f"accounts.{verb}_apikey" for verb in ("view", "add", "change"))
@@ -167,6 +167,11 @@ class KeyView(View):
     def key(self) -> ApiKey:
         return get_object_or_404(self.get_queryset(), pk=self.kwargs["id"])
 
+    def key_to_touch(self) -> ApiKey:
+        key = self.key()
+        refuse_out_of_reach(self.request, key.member)
+        return key
+
 
 @extend_schema(tags=["keys"])
 class Keys(KeyView, generics.ListAPIView[ApiKey]):
@@ -195,7 +200,9 @@ class Keys(KeyView, generics.ListAPIView[ApiKey]):
         settings = _checked(KeyFields(data=request.data))
         if opener := key_of(request):
             settings = rights.bounds_for_new(opener, settings)
-        key, text = key_issue(member=one_member(request, self.permission), **settings)
+        member = one_member(request, self.permission)
+        refuse_out_of_reach(request, member)
+        key, text = key_issue(member=member, **settings)
         note(request, ISSUED, key)
         return _with_text(key, text)
 
@@ -210,7 +217,7 @@ class OneKey(KeyView):
     @extend_schema(operation_id="change_key", summary="Change a key", request=KeyFields, responses=KeySerializer)
     def patch(self, request: Request, id: int) -> Response:
         """Only what is named changes; the next request with the key finds it."""
-        key = self.key()
+        key = self.key_to_touch()
         changes = _checked(KeyFields(data=request.data, partial=True))
         if opener := key_of(request):
             rights.check_changes(opener, changes, of=key)
@@ -222,9 +229,8 @@ class OneKey(KeyView):
     @extend_schema(operation_id="revoke_key", summary="Revoke a key", responses={204: None})
     def delete(self, request: Request, id: int) -> Response:
         """The next request with it is refused. The key stays in the list, as revoked."""
-        key = self.key()
-        if key.revoked_at is None:
-            key_revoke(key=key)
+        key = self.key_to_touch()
+        if key_revoke(key=key):
             note(request, REVOKED, key)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -241,7 +247,7 @@ class RotateKey(KeyView):
 
         A key can rotate itself; its end stays what it was, unless a signed-in person rotates it.
         """
-        key, opener = self.key(), key_of(request)
+        key, opener = self.key_to_touch(), key_of(request)
         grace = timedelta(seconds=_checked(Rotation(data=request.data))["grace_seconds"])
         if opener:
             rights.check_rotation(opener, key)

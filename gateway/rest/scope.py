@@ -12,6 +12,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from accounts.models import ApiKey, Member
+from accounts.reach import is_within_reach
 from gateway.models import UsageRecord
 
 EVERYBODY = "*"
@@ -55,6 +56,13 @@ def one_member(request: Request, permission: str) -> Member:
     if member is None:
         raise exceptions.ValidationError({"member": [_("Name one member here.")]})
     return member
+
+
+def refuse_out_of_reach(request: Request, member: Member) -> None:
+    """Raise where the asker wants to touch what belongs to other staff, without being an admin."""
+    actor = asker(request)
+    if member != actor and not is_within_reach(actor, member):
+        raise exceptions.PermissionDenied(_("Only an admin may touch what belongs to staff."))
 
 
 def keys_of(member: Member | None) -> QuerySet[ApiKey]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
@@ -307,14 +308,14 @@ class TestActions:
             (account.pk, Trigger.PERSON),
             (other.pk, Trigger.PERSON),
         }
-        assert "San.Zhang24: a login is on its way" in messages(answer)
+        assert messages(answer) == "Li, San.Zhang24: a login is on its way."
 
     def test_log_in_now_tells_what_hinders_it(self, boss: Client, account: Account) -> None:
         account_pause(account=account)
         other = member_add(name="li", xjtlu_username="Li")
         answer = messages(select(boss, "log_in_now", account, other))
-        assert "San.Zhang24: This XJTLU account is paused." in answer
-        assert "Li: No XJTLU password is stored" in answer
+        assert "San.Zhang24: paused" in answer
+        assert "Li: no XJTLU password is stored" in answer
 
     def test_a_person_ends_a_block(self, boss: Client, account: Account) -> None:
         Account.objects.update(login_block=LoginBlock.WRONG_PASSWORD)
@@ -346,7 +347,7 @@ class TestActions:
 
     def test_a_leaving_member_gets_no_key(self, boss: Client, account: Account) -> None:
         departure.begin(member=account.member)
-        assert "no key was issued" in messages(select(boss, "issue_key", account))
+        assert "this member is leaving" in messages(select(boss, "issue_key", account))
         assert not ApiKey.objects.exists()
 
     def test_all_keys_are_revoked(self, boss: Client, account: Account) -> None:
@@ -355,6 +356,44 @@ class TestActions:
         answer = press(boss, account, "revoke_keys")
         assert "2 keys revoked" in messages(answer)
         assert not ApiKey.objects.filter(revoked_at=None).exists()
+
+    def test_many_keys_are_revoked_only_after_a_question(self, boss: Client, account: Account) -> None:
+        key_issue(member=account.member)
+        assert "Revoke 1 key" in text(select(boss, "revoke_keys", account))
+        assert ApiKey.objects.filter(revoked_at=None).exists()
+        select(boss, "revoke_keys", account, confirmed="yes")
+        assert not ApiKey.objects.filter(revoked_at=None).exists()
+
+    def test_blocked_accounts_are_left_out_of_a_login_of_many(self, boss: Client, account: Account) -> None:
+        Account.objects.update(login_block=LoginBlock.WRONG_PASSWORD)
+        other = member_add(name="li", xjtlu_username="Li", xjtlu_password="x")
+        asked = text(select(boss, "log_in_now", account, other))
+        assert "password refused: 1, needs a person: 0" in asked
+        assert not LoginAttempt.objects.exists()
+        answer = select(boss, "log_in_now", account, other, confirmed="yes")
+        assert LoginAttempt.objects.get().account == other
+        assert "San.Zhang24: left out" in messages(answer)
+        account.refresh_from_db()
+        assert account.login_block == LoginBlock.WRONG_PASSWORD
+
+    def test_a_tick_lets_blocked_accounts_log_in_as_well(self, boss: Client, account: Account) -> None:
+        Account.objects.update(login_block=LoginBlock.NEEDS_YOU)
+        select(boss, "log_in_now", account, confirmed="yes", blocked_too="on")
+        assert LoginAttempt.objects.get().account == account
+
+    def test_many_rows_of_one_outcome_are_one_message(self, boss: Client) -> None:
+        many = [member_add(name=f"m{number}", xjtlu_username=f"M{number}") for number in range(5)]
+        answer = select(boss, "log_in_now", *many)
+        assert len(answer.context["messages"]) == 1
+        assert messages(answer).startswith("5 (M0, M1, M2, …): no XJTLU password is stored")
+
+    def test_what_was_refused_is_not_in_the_audit(self, boss: Client, account: Account) -> None:
+        account_pause(account=account)
+        leaving = member_add(name="li", xjtlu_username="Li")
+        departure.begin(member=leaving.member)
+        for action in ("log_in_now", "pause", "revoke_keys"):
+            select(boss, action, account, leaving, confirmed="yes")
+        assert not AuditEntry.objects.exists()
 
     def test_pause_and_resume(self, boss: Client, account: Account) -> None:
         press(boss, account, "pause")
@@ -427,6 +466,35 @@ class TestRemoving:
     def test_django_s_own_bulk_delete_is_gone(self, boss: Client, account: Account) -> None:
         select(boss, "delete_selected", account, post="yes")
         assert Account.objects.exists()
+
+
+class TestTheLastAdmin:
+    @pytest.mark.parametrize("flags", [{}, {"is_active": "on", "is_superuser": "on"}, {"is_staff": "on"}])
+    def test_stays_one_while_nobody_else_is(self, boss: Client, flags: dict[str, str]) -> None:
+        chief = Member.objects.get()
+        answer = boss.post(f"{MEMBERS}{chief.pk}/change/", {"username": "boss", **flags})
+        assert "Make somebody else an admin first." in text(answer)
+        chief.refresh_from_db()
+        assert (chief.is_active, chief.is_staff, chief.is_superuser) == (True, True, True)
+
+    def test_is_not_removed(self, boss: Client) -> None:
+        chief = Member.objects.get()
+        answer = boss.post(f"{MEMBERS}{chief.pk}/delete/", {"confirmed": "yes"}, follow=True)
+        assert "boss: not removed" in messages(answer)
+        assert Member.objects.filter(username="boss").exists()
+
+    def test_of_two_only_one_is_removed(self, boss: Client) -> None:
+        Member.objects.create_superuser("second")
+        chosen = list(Member.objects.values_list("pk", flat=True))
+        boss.post(MEMBERS, {"action": "remove_members", "_selected_action": chosen, "confirmed": "yes"})
+        assert Member.objects.filter(is_superuser=True, is_active=True).count() == 1
+
+    def test_gives_it_up_once_there_is_another(self, boss: Client) -> None:
+        Member.objects.create_superuser("second")
+        chief = Member.objects.get(username="boss")
+        boss.post(f"{MEMBERS}{chief.pk}/change/", {"username": "boss", "is_active": "on"})
+        chief.refresh_from_db()
+        assert chief.is_superuser is False
 
 
 class TestMembers:
@@ -581,6 +649,15 @@ def furnished(account: Account) -> Account:
     return account
 
 
+def rows_of(account: Account) -> list[Any]:
+    """All that an action could change."""
+    found = [Account.objects.filter(pk=account.pk), Member.objects.filter(pk=account.member_id)]
+    return [
+        list(rows.values())
+        for rows in (*found, ApiKey.objects.all(), Invitation.objects.all(), LoginAttempt.objects.all())
+    ]
+
+
 class TestWhoSeesWhat:
     @pytest.mark.parametrize("who", ["nobody", "member"])
     def test_nobody_and_members_are_sent_to_the_sign_in(self, account: Account, who: str) -> None:
@@ -619,6 +696,27 @@ class TestWhoSeesWhat:
         client.post(f"{MEMBERS}{account.member_id}/change/", raised)
         account.member.refresh_from_db()
         assert (account.member.is_staff, account.member.is_superuser) == (False, False)
+
+    def test_staff_touch_nothing_that_belongs_to_staff(self) -> None:
+        chief = furnished(member_add(name="chief", xjtlu_username="Chief", xjtlu_password="x"))
+        Member.objects.filter(pk=chief.member_id).update(is_staff=True, is_superuser=True)
+        before = rows_of(chief)
+        helper = Member.objects.create_user("helper", is_staff=True)
+        helper.user_permissions.set(Permission.objects.filter(content_type__app_label="accounts"))
+        client = Client()
+        client.force_login(helper)
+        for row in (chief, chief.member, ApiKey.objects.get(), Invitation.objects.get()):
+            rows = f"/admin/accounts/{row._meta.model_name}/"
+            for name in admin.site.get_model_admin(type(row)).actions or ():
+                data = {"confirmed": "yes", "grace": "0", "blocked_too": "on"}
+                client.post(f"{rows}{row.pk}/act/{name}/", data)
+                answer = client.post(rows, {"action": name, "_selected_action": [row.pk], **data}, follow=True)
+                assert "only an admin may touch" in messages(answer), name
+        for page in (f"{ACCOUNTS}{chief.pk}/delete/", f"{ACCOUNTS}{chief.pk}/change/"):
+            assert client.post(page, {"confirmed": "yes", "username": "x", "new_password": "x"}).status_code == 403
+        assert "/act/" not in text(client.get(page_of(chief)))
+        assert rows_of(chief) == before
+        assert not AuditEntry.objects.exclude(actor=None).exists()
 
     def test_who_may_only_look_changes_nothing(self, account: Account) -> None:
         helper = Member.objects.create_user("helper", is_staff=True)

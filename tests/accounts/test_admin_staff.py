@@ -45,7 +45,7 @@ def text(client: Client, page: str) -> str:
 def state_of(client: Client, name: str) -> str:
     """As the list of members tells it."""
     row = text(client, f"{MEMBERS}?q={name}").partition("field-status")[2]
-    return re.findall(r"badge-\w+\">([^<]+)<", row)[0]
+    return str(re.findall(r"badge-\w+\">([^<]+)<", row)[0])
 
 
 def test_staff_chooses_a_password_by_an_invitation(boss: Client) -> None:

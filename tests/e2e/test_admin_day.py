@@ -120,18 +120,18 @@ def test_the_way_of_a_failed_request_is_found_by_its_id(browser: Browser, member
 def test_an_account_is_paused_and_resumed(browser: Browser, member: Person) -> None:
     open_account(browser, member)
     browser.click("button", "Pause")
-    browser.see("is paused")
+    browser.see("paused. Requests are refused")
     with pytest.raises(openai.PermissionDeniedError):
         member.ask("hello")
     browser.click("button", "Resume")
-    browser.see("is resumed")
+    browser.see("resumed.")
     assert member.ask("[[sim text=fine]]") == "fine"
 
 
 def test_the_audit_tells_who_did_what_and_cannot_be_edited(browser: Browser, admin: str, member: Person) -> None:
     open_account(browser, member)
     browser.click("button", "Pause")
-    browser.see("is paused")
+    browser.see("paused. Requests are refused")
     browser.open(f"/admin/accounts/auditentry/?q={admin}")
     entry = browser.find("#result_list tbody tr")
     assert admin in entry.text

@@ -189,6 +189,13 @@ def test_a_school_that_never_answers_does_not_keep_the_secrets(member: Member) -
     assert not Member.objects.exists()
 
 
+def test_the_last_admin_does_not_leave() -> None:
+    Member.objects.create_superuser("boss")
+    with pytest.raises(CommandError, match="Make somebody else an admin first"):
+        run("remove_member", "boss")
+    assert Member.objects.get().leaving_at is None
+
+
 # Audit
 
 

@@ -55,6 +55,13 @@ class TestMe:
 
 
 class TestAccounts:
+    @pytest.mark.parametrize("act", ["log-in", "pause", "resume"])
+    def test_those_of_staff_are_for_admins_alone_to_touch(self, alice: Account, act: str) -> None:
+        Member.objects.filter(pk=alice.member_id).update(is_staff=True)
+        helper = Member.objects.create_user("helper", is_staff=True)
+        assert page(helper).post(f"{ACCOUNTS}{alice.pk}/{act}/").status_code == 403
+        assert not AuditEntry.objects.exists()
+
     @pytest.mark.parametrize("tail", ["", "{id}/", "{id}/log-in/", "{id}/pause/", "{id}/resume/"])
     def test_they_are_for_staff_alone(self, alice: Account, tail: str) -> None:
         path = ACCOUNTS + tail.format(id=alice.pk)

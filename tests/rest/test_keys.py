@@ -29,6 +29,19 @@ def own() -> ApiKey:
     return ApiKey.objects.get(name="program")
 
 
+def test_keys_of_staff_are_for_admins_alone_to_touch(boss: Member) -> None:
+    key = key_issue(member=boss)[0]
+    client = page(Member.objects.create_user("helper", is_staff=True))
+    answers = [
+        post(client, f"{KEYS}?member=boss"),
+        client.patch(f"{KEYS}{key.pk}/?member=*", {"name": "x"}, content_type="application/json"),
+        client.delete(f"{KEYS}{key.pk}/?member=boss"),
+        post(client, f"{KEYS}{key.pk}/rotate/?member=boss"),
+    ]
+    assert [answer.status_code for answer in answers] == [403] * 4
+    assert list(ApiKey.objects.values_list("name", "revoked_at")) == [("default", None)]
+
+
 class TestFromAPage:
     def test_a_key_is_created_and_its_text_shown_once(self, alice: Account) -> None:
         client = page(alice.member)

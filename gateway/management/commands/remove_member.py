@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Member
+from accounts.reach import is_last_admin
 from gateway import departure
 from gateway.management.audited import REMOVED, note
 
@@ -22,6 +23,8 @@ class Command(BaseCommand):
         member = Member.objects.filter(username=name).first()
         if member is None:
             raise CommandError(f"There is no member {name!r}.")
+        if is_last_admin(member):
+            raise CommandError(f"Nobody else than {name} is an active admin. Make somebody else an admin first.")
         note("remove_member", REMOVED, member)
         departure.begin(member=member)
         self.stdout.write(f"{name} is leaving: the workers clean up at the school first.")
