@@ -46,4 +46,4 @@ test-services: setup ## every test once more, on PostgreSQL and Redis
 	@$(IN_VENV) -m tests.services $(IN_VENV) -m pytest $(IN_PARALLEL) $(PYTEST)
 
 clean: ## remove the virtual environment and caches, not the data in var
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

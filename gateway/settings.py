@@ -297,7 +297,14 @@ LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = time_zone("GATEWAY_TIME_ZONE", "Asia/Shanghai")
 USE_TZ = True
 STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "gateway.page_files.PageFiles"},
+}
+# Plain names are found where the files lie; of what was collected only the names with a hash are asked for.
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Database

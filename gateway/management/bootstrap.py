@@ -3,6 +3,7 @@
     .venv       virtual environment, with the pinned packages of requirements.txt and pyproject.toml
     Chrome      found, or on Debian installed
     database    migrated; the data directory and its keys are made on the way
+    page files  stylesheets, scripts and fonts, compressed in staticfiles/
 
 Runs on a bare Python, before any package is there.
 """
@@ -31,6 +32,7 @@ def main() -> None:
     unless_done("packages", fingerprint("requirements.txt", "pyproject.toml"), install_packages)
     unless_done("chrome", fingerprint("tokens/management/commands/install_chrome.py"), find_chrome)
     unless_done("database", fingerprint(".env", "*/migrations/*.py") + database_variables(), migrate)
+    unless_done("page files", fingerprint("requirements.txt", "gateway/static/*/*"), collect_page_files)
 
 
 def unless_done(stage: str, state: str, work: Callable[[], None]) -> None:
@@ -91,6 +93,13 @@ def migrate() -> None:
     """`manage.py run` does so too: a database that has vanished since is made again there."""
     say("Preparing the database…")
     run(str(PYTHON), "manage.py", "migrate", "--verbosity=0")
+
+
+def collect_page_files() -> None:
+    """Those from before stay: a gateway that runs, and pages that are open, still ask for them."""
+    say("Compressing the files of the pages…")
+    unused = ("--ignore=redoc", "--ignore=rest_framework")
+    run(str(PYTHON), "manage.py", "collectstatic", "--no-input", "--verbosity=0", *unused)
 
 
 def works() -> bool:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from gateway import web_address
+from gateway import page_files, web_address
 from gateway.management import first_admin
 
 
@@ -31,6 +31,8 @@ class Command(BaseCommand):
         def listening(real_port: int) -> None:
             web_address.listening_at(host, real_port)
             self.stdout.write(f"gateway ready on http://{host}:{real_port}/")
+            if not page_files.are_collected():
+                self.stdout.write(page_files.NOT_COLLECTED)
             if secret:
                 self.stdout.write(first_admin.words(secret, host, real_port))
             self.stdout.flush()
