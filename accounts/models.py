@@ -17,6 +17,7 @@ from django_otp.models import Device, ThrottlingMixin
 from django_otp.oath import TOTP
 
 from accounts.crypto import SealedField, unseal
+from accounts.validators import XjtluUsernameValidator
 
 
 class Member(AbstractUser):
@@ -45,7 +46,7 @@ class Account(models.Model):
     # Made before the row is saved: the sealed fields are bound to it.
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     member = models.OneToOneField(Member, on_delete=models.CASCADE, related_name="account", verbose_name=_("member"))
-    username = models.CharField(_("XJTLU username"), max_length=150, unique=True)
+    username = models.CharField(_("XJTLU username"), max_length=150, unique=True, validators=[XjtluUsernameValidator()])
     password = SealedField(default="", blank=True, editable=False)
     sign_on_cookies = SealedField(default="", blank=True, editable=False)
     created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)

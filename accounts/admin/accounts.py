@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.admin.forms import AccountForm, MemberAddForm
-from accounts.admin.handover import Invited, handover_page, invite, issue, may_invite
+from accounts.admin.handover import Invited, handover_page, invite, issue, may_invite, may_issue
 from accounts.admin.imports import ImportsMembers
 from accounts.admin.links import list_link, row_link
 from accounts.admin.owners import is_leaving
@@ -106,7 +106,7 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
         return super().has_change_permission(request, obj) and not is_leaving(obj)
 
     def has_issue_key_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
-        return request.user.has_perm("accounts.add_apikey")
+        return may_issue(request)
 
     def has_revoke_key_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
         return request.user.has_perm("accounts.change_apikey")
@@ -169,7 +169,7 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
             request,
             back=reverse("admin:accounts_account_change", args=[account.pk]),
             title=_("Member added"),
-            issued=issue(request, [account.member]) if data["issue_key"] else [],
+            issued=issue(request, [account.member]) if data["issue_key"] and may_issue(request) else [],
             invited=self._invitation(request, account),
             lead=_added_lead(account),
         )

@@ -28,6 +28,7 @@ from unfold.widgets import (
 from accounts import keys
 from accounts.models import Account, ApiKey, Member
 from accounts.reach import is_last_admin
+from accounts.validators import XjtluUsernameValidator
 from gateway import renaming
 from gateway.once import OnceField
 
@@ -119,6 +120,7 @@ class MemberAddForm(PersonAddForm):
     xjtlu_username = forms.CharField(
         label=_("XJTLU username"),
         max_length=150,
+        validators=[XjtluUsernameValidator()],
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
         help_text=_("As at the school's sign-on, such as San.Zhang24."),
     )

@@ -64,6 +64,10 @@ def may_invite(request: HttpRequest) -> bool:
     return request.user.has_perm("accounts.add_invitation")
 
 
+def may_issue(request: HttpRequest) -> bool:
+    return request.user.has_perm("accounts.add_apikey")
+
+
 def invite(request: HttpRequest, members: Iterable[Member]) -> list[Invited]:
     """A fresh link for each, mailed where that can be; a message names those who get none, and why."""
     with Outcomes(request) as outcomes:

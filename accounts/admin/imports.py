@@ -1,12 +1,16 @@
 """Importing members from a CSV file: upload, look at what would happen, confirm.
 
-Between the steps the file is kept in the session, sealed for the one who sent it, and only for some minutes.
+Between the steps nothing is kept here: the page with the look holds the file, sealed for the one who sent it and for
+some minutes, and the confirmation brings it back.
 """
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import asdict, dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 from django.contrib import messages
@@ -23,15 +27,17 @@ from django.views.decorators.debug import sensitive_variables
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminRadioSelectWidget
 
 from accounts import crypto, importing
-from accounts.admin.handover import Invited, IssuedKey, handover_page, invite, issue, may_invite
-from accounts.importing import Line, NotReadable, Verdict
+from accounts.admin.handover import Invited, IssuedKey, handover_page, invite, issue, may_invite, may_issue
+from accounts.admin.import_plan import Gift, Plan
+from accounts.importing import NotReadable
 from accounts.models import Account, Member
 from gateway.admin.base import ModelAdmin, note
+from gateway.once import SENT_BEFORE, is_first
 from tokens.logins import login_ask
 from tokens.models import Trigger
 
-SESSION_KEY = "members_to_import"
-KEPT_SECONDS = 15 * 60
+SEALED = "members_to_import"
+VALID_SECONDS = 15 * 60
 MAX_BYTES = 512 * 1024
 IMPORTED = gettext_noop("Imported from a file.")
 
@@ -41,19 +47,16 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
-        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,text/csv"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
         help_text=gettext_lazy("Columns: name, xjtlu_username, xjtlu_password, email. The last two may be left out."),
     )
-    give = forms.ChoiceField(
-        label=gettext_lazy("New members get"),
-        choices=(
-            ("invitation", gettext_lazy("an invitation link, mailed if possible")),
-            ("key", gettext_lazy("an API key")),
-            ("nothing", gettext_lazy("nothing for now")),
-        ),
-        initial="invitation",
-        widget=UnfoldAdminRadioSelectWidget(),
-    )
+    give = forms.ChoiceField(label=gettext_lazy("New members get"), widget=UnfoldAdminRadioSelectWidget())
+
+    def __init__(self, *args: Any, gifts: list[tuple[str, Any]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        give = self.fields["give"]
+        assert isinstance(give, forms.ChoiceField)
+        give.choices, give.initial = gifts, gifts[0][0]
 
     def clean_file(self) -> str:
         """The text of the file."""
@@ -61,13 +64,21 @@ class UploadForm(forms.Form):
         if file.size > MAX_BYTES:
             raise ValidationError(_("The file is larger than half a megabyte."))
         try:
-            text: str = file.read().decode("utf-8-sig")
+            text = importing.decoded(file.read())
             importing.preview(text)
-        except UnicodeDecodeError:
-            raise ValidationError(_("The file is not UTF-8. Save it as “CSV UTF-8”.")) from None
         except NotReadable as problem:
             raise ValidationError(str(problem)) from None
         return text
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What the page with the look brings back. `number` tells one that is sent again, `until` is in Unix seconds."""
+
+    text: str = field(repr=False)
+    give: str
+    number: str
+    until: float
 
 
 class ImportsMembers(ModelAdmin[Account]):
@@ -84,40 +95,46 @@ class ImportsMembers(ModelAdmin[Account]):
             *super().get_urls(),
         ]
 
-    @method_decorator(sensitive_variables("form"))
+    @method_decorator(sensitive_variables("form", "upload"))
     def import_upload(self, request: HttpRequest) -> HttpResponse:
         self._refuse_others(request)
-        form = UploadForm(request.POST or None, request.FILES or None)
+        form = UploadForm(request.POST or None, request.FILES or None, gifts=_gifts(request))
         if form.is_valid():
-            _keep(request, form.cleaned_data["file"], form.cleaned_data["give"])
-            return redirect("admin:accounts_account_import_check")
+            until = time.time() + VALID_SECONDS
+            upload = Upload(form.cleaned_data["file"], form.cleaned_data["give"], str(uuid4()), until)
+            return self._check_page(request, upload)
         return self._page(request, "admin/accounts/account/import.html", _("Import members"), form=form)
 
-    @method_decorator(sensitive_variables("lines"))
+    @method_decorator(sensitive_variables("upload"))
     def import_check(self, request: HttpRequest) -> HttpResponse:
+        """The confirmation; without one the file has to be chosen again."""
         self._refuse_others(request)
-        lines, give = _kept(request)
-        if not lines:
+        upload = _unsealed(request)
+        if upload is None:
             messages.error(request, _("The file is not kept any more. Choose it again."))
-            return redirect("admin:accounts_account_import")
-        if request.method == "POST":
-            return self._import(request, lines, give)
-        counts = {verdict.value: sum(line.verdict is verdict for line in lines) for verdict in Verdict}
-        template = "admin/accounts/account/import_check.html"
-        return self._page(request, template, _("Check the import"), lines=lines, give=give, counts=counts)
+        elif not is_first(request, upload.number):
+            messages.error(request, str(SENT_BEFORE))
+        else:
+            return self._import(request, upload)
+        return redirect("admin:accounts_account_import")
 
     def import_sample(self, request: HttpRequest) -> HttpResponse:
         self._refuse_others(request)
         headers = {"Content-Disposition": 'attachment; filename="members.csv"'}
         return HttpResponse(importing.SAMPLE, content_type="text/csv; charset=utf-8", headers=headers)
 
-    @method_decorator(sensitive_variables("lines"))
-    def _import(self, request: HttpRequest, lines: list[Line], give: str) -> HttpResponse:
-        request.session.pop(SESSION_KEY, None)
+    @method_decorator(sensitive_variables("upload"))
+    def _check_page(self, request: HttpRequest, upload: Upload) -> HttpResponse:
+        plan = Plan(importing.preview(upload.text), upload.give)
+        template = "admin/accounts/account/import_check.html"
+        return self._page(request, template, _("Check the import"), plan=plan, sealed=_sealed(request, upload))
+
+    @method_decorator(sensitive_variables("upload"))
+    def _import(self, request: HttpRequest, upload: Upload) -> HttpResponse:
         try:
             with transaction.atomic():
-                accounts = importing.members_import(lines)
-                issued, invited = self._give(request, accounts, give)
+                accounts = importing.members_import(importing.preview(upload.text))
+                issued, invited = self._give(request, accounts, upload.give)
         except ValidationError:
             # Somebody added one of them since the look at the file.
             messages.error(request, _("Nothing was imported: the members have changed meanwhile. Import again."))
@@ -132,8 +149,8 @@ class ImportsMembers(ModelAdmin[Account]):
             if account.has_password:
                 login_ask(account=account, trigger=Trigger.ADDED)
         members = [account.member for account in accounts]
-        issued = issue(request, members) if give == "key" else []
-        return issued, invite(request, members) if give == "invitation" and may_invite(request) else []
+        issued = issue(request, members) if give == Gift.KEY else []
+        return issued, invite(request, members) if give == Gift.INVITATION else []
 
     def _refuse_others(self, request: HttpRequest) -> None:
         if not self.has_add_permission(request):
@@ -146,23 +163,26 @@ class ImportsMembers(ModelAdmin[Account]):
         return page
 
 
-def _keep(request: HttpRequest, text: str, give: str) -> None:
-    assert isinstance(request.user, Member)
-    sealed = crypto.seal(request.user, SESSION_KEY, text)
-    request.session[SESSION_KEY] = {"sealed": sealed, "give": give, "until": time.time() + KEPT_SECONDS}
+def _gifts(request: HttpRequest) -> list[tuple[str, Any]]:
+    """What new members may get from this person."""
+    refused = {Gift.INVITATION: not may_invite(request), Gift.KEY: not may_issue(request)}
+    return [(gift.value, gift.label) for gift in Gift if not refused.get(gift)]
 
 
-@sensitive_variables("text")
-def _kept(request: HttpRequest) -> tuple[list[Line], str]:
-    """The lines as they would be imported now; none where nothing is kept."""
-    kept = request.session.get(SESSION_KEY)
-    if kept is None or kept["until"] < time.time():
-        request.session.pop(SESSION_KEY, None)
-        return [], ""
-    # Sealed for this person's row: another's session would not open it.
+@sensitive_variables("upload")
+def _sealed(request: HttpRequest, upload: Upload) -> str:
+    return crypto.seal(Member(pk=request.user.pk), SEALED, json.dumps(asdict(upload), ensure_ascii=False))
+
+
+@sensitive_variables("upload")
+def _unsealed(request: HttpRequest) -> Upload | None:
+    """What the page brings back; None where it is another person's, damaged or too old."""
+    # Sealed for this person's row: another's would not open it.
     holder = Member(pk=request.user.pk)
-    setattr(holder, SESSION_KEY, kept["sealed"])
+    setattr(holder, SEALED, request.POST.get(SEALED, ""))
     try:
-        return importing.preview(crypto.unseal(holder, SESSION_KEY)), kept["give"]
+        text = crypto.unseal(holder, SEALED)
     except crypto.CannotUnseal:
-        return [], ""
+        return None
+    upload = Upload(**json.loads(text)) if text else None
+    return upload if upload and upload.until > time.time() else None

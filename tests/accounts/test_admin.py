@@ -135,6 +135,15 @@ class TestAddingAMember:
         assert "A member with this XJTLU account exists already." in text(answer)
         assert not Member.objects.filter(username="other").exists()
 
+    @pytest.mark.parametrize("username", ["San Zhang", "San.Zhang24@student.xjtlu.edu.cn", "张三"])
+    def test_what_is_no_xjtlu_username_is_said_in_the_forms(
+        self, boss: Client, account: Account, username: str
+    ) -> None:
+        added = boss.post(f"{ACCOUNTS}add/", {**FORM, "name": "other", "xjtlu_username": username})
+        changed = boss.post(page_of(account), {"username": username, "new_password": "x"})
+        for answer in (added, changed):
+            assert "letters, digits, dots, hyphens and underscores only" in text(answer)
+
     def test_a_refused_form_does_not_give_the_password_back(self, boss: Client) -> None:
         answer = boss.post(f"{ACCOUNTS}add/", {**FORM, "name": "not a name!"})
         assert answer.status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -38,28 +39,59 @@ def text(answer: Any) -> str:
 
 def upload(client: Client, content: str | bytes = CSV, give: str = "invitation") -> Any:
     raw = content.encode() if isinstance(content, str) else content
-    return client.post(IMPORT, {"file": SimpleUploadedFile("members.csv", raw), "give": give}, follow=True)
+    return client.post(IMPORT, {"file": SimpleUploadedFile("members.csv", raw), "give": give})
+
+
+def confirm(client: Client, page: Any) -> Any:
+    """Press the button of the page with the look."""
+    return client.post(CHECK, {"members_to_import": page.context["sealed"]}, follow=True)
 
 
 def test_the_look_at_the_file_tells_each_line_and_no_password(boss: Client) -> None:
     page = text(upload(boss))
-    for part in ("San.Zhang24", "Si.Li23", "Enter a valid username.", "new member", "Add 2 members"):
+    for part in ("San.Zhang24", "Si.Li23", "Name: Enter a valid username.", "new member", "Add 2 members"):
         assert part in page
     assert PASSWORD not in page
     assert not Account.objects.exists()
 
 
-def test_the_file_is_sealed_between_the_steps_and_then_gone(boss: Client) -> None:
+def test_it_says_what_would_happen_in_all_and_for_each_line(boss: Client) -> None:
+    member_add(name="wu", xjtlu_username="Wu.Da24")
+    plan = upload(boss, f"{CSV}wu,Wu.Da24,other,\n").context["plan"]
+    assert plan.summary == [
+        "2 members are added.",
+        "Each gets an invitation link: 0 by mail, 2 for you to hand over.",
+        "1 has a password and logs in at the school at once.",
+        "1 exists already and stays as it is.",
+        "1 line with an error is left out: correct it and import the file again.",
+        "Nothing has been written yet.",
+    ]
+    link = "Gets an invitation link, which you hand over: no e-mail address."
+    assert [planned.follows for planned in plan.lines] == [
+        [link, "Logs in at once."],
+        [link],
+        [plan.lines[2].line.problem],
+        ["Stays as it is; the password given here is ignored."],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("give", "said"),
+    [("invitation", "Gets an invitation link by mail."), ("key", "Gets an API key, which you hand over.")],
+)
+def test_it_says_who_gets_what(boss: Client, settings: Any, give: str, said: str) -> None:
+    settings.EMAIL_URL = "smtp://localhost:1"
+    assert said in text(upload(boss, "name,xjtlu_username,email\nsan,San.Zhang24,san@example.org\n", give))
+
+
+def test_nothing_of_the_file_is_kept_in_the_session(boss: Client) -> None:
     upload(boss)
-    assert PASSWORD not in str(Session.objects.get().get_decoded())
-    assert "sealed" in str(Session.objects.get().get_decoded())
-    boss.post(CHECK)
     assert "sealed" not in str(Session.objects.get().get_decoded())
+    assert PASSWORD not in str(Session.objects.get().get_decoded())
 
 
 def test_confirmed_lines_become_members_with_links(boss: Client) -> None:
-    upload(boss)
-    answer = boss.post(CHECK)
+    answer = confirm(boss, upload(boss))
     members = {
         found.member.username
         for each in LINK.findall(text(answer))
@@ -73,43 +105,53 @@ def test_confirmed_lines_become_members_with_links(boss: Client) -> None:
 
 @pytest.mark.parametrize(("give", "keys", "invitations"), [("key", 2, 0), ("invitation", 0, 2), ("nothing", 0, 0)])
 def test_new_members_get_what_was_chosen(boss: Client, give: str, keys: int, invitations: int) -> None:
-    upload(boss, give=give)
-    boss.post(CHECK)
+    confirm(boss, upload(boss, give=give))
     assert (ApiKey.objects.count(), Invitation.objects.count()) == (keys, invitations)
 
 
+@pytest.mark.parametrize("give", ["key", "invitation"])
+def test_new_members_get_nothing_that_this_person_may_not_give(give: str) -> None:
+    helper = Member.objects.create_user("helper", is_staff=True)
+    helper.user_permissions.add(Permission.objects.get(codename="add_account"))
+    client = Client()
+    client.force_login(helper)
+    assert "Select a valid choice" in text(upload(client, give=give))
+
+
 def test_each_import_is_in_the_audit(boss: Client) -> None:
-    upload(boss, give="nothing")
-    boss.post(CHECK)
+    confirm(boss, upload(boss, give="nothing"))
     found = AuditEntry.objects.values_list("action", "target_name")
     assert set(found) == {("Imported from a file.", "San.Zhang24"), ("Imported from a file.", "Si.Li23")}
 
 
 def test_the_same_confirmation_sent_again_adds_nobody(boss: Client) -> None:
-    upload(boss)
-    boss.post(CHECK)
-    answer = boss.post(CHECK, follow=True)
-    assert "Choose it again" in text(answer)
+    page = upload(boss)
+    confirm(boss, page)
+    assert "This form was sent before" in text(confirm(boss, page))
     assert Account.objects.count() == 2
 
 
 def test_who_was_added_meanwhile_is_left_as_they_are(boss: Client) -> None:
-    upload(boss)
+    page = upload(boss)
     member_add(name="san", xjtlu_username="San.Zhang24")
-    boss.post(CHECK)
+    confirm(boss, page)
     assert not Account.objects.get(username="San.Zhang24").has_password
     assert Account.objects.count() == 2
 
 
 def test_another_person_cannot_open_the_sealed_file(boss: Client) -> None:
-    upload(boss)
-    other = Member.objects.create_superuser("other")
     stranger = Client()
-    stranger.force_login(other)
-    session, stolen = stranger.session, boss.session["members_to_import"]
-    session["members_to_import"] = stolen
-    session.save()
-    assert "Choose it again" in text(stranger.get(CHECK, follow=True))
+    stranger.force_login(Member.objects.create_superuser("other"))
+    assert "Choose it again" in text(confirm(stranger, upload(boss)))
+    assert not Account.objects.exists()
+
+
+def test_after_fifteen_minutes_the_file_has_to_be_chosen_again(boss: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = upload(boss)
+    now = time.time()
+    monkeypatch.setattr("accounts.admin.imports.time.time", lambda: now + 15 * 60 + 1)
+    assert "Choose it again" in text(confirm(boss, page))
+    assert not Account.objects.exists()
 
 
 @pytest.mark.parametrize(

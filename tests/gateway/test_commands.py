@@ -91,6 +91,12 @@ def test_a_name_or_account_that_is_taken_is_a_clear_error(words: tuple[str, ...]
     assert Member.objects.count() == 1
 
 
+def test_what_is_no_xjtlu_username_is_a_clear_error() -> None:
+    with pytest.raises(CommandError, match="such as San.Zhang24"):
+        run("add_member", "alice", "--xjtlu-username", "San Zhang")
+    assert not Member.objects.exists()
+
+
 def test_a_key_is_issued() -> None:
     add()
     told = json.loads(run("issue_key", "alice", "--name", "phone", "--json"))

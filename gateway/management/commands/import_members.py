@@ -53,9 +53,9 @@ def _issue_key(account: Account) -> str:
 def _lines(file: str) -> list[Line]:
     """The good lines and those that exist already. Raises `CommandError`, also where any line is wrong."""
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
-        lines = importing.preview(text)
-    except (OSError, UnicodeDecodeError) as error:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        lines = importing.preview(importing.decoded(raw))
+    except OSError as error:
         raise CommandError(f"Cannot read {file}: {type(error).__name__}.") from None
     except NotReadable as error:
         raise CommandError(str(error)) from None
