@@ -92,7 +92,7 @@ def test_a_name_or_account_that_is_taken_is_a_clear_error(words: tuple[str, ...]
 
 
 def test_what_is_no_xjtlu_username_is_a_clear_error() -> None:
-    with pytest.raises(CommandError, match="such as San.Zhang24"):
+    with pytest.raises(CommandError, match=r"such as San\.Zhang24"):
         run("add_member", "alice", "--xjtlu-username", "San Zhang")
     assert not Member.objects.exists()
 
