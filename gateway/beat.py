@@ -16,7 +16,7 @@ FEEDS = {"tokens.send_due_logins": LOGINS}
 
 
 class Scheduler(beat.Scheduler):  # type: ignore[misc]  # Celery is untyped
-    """Keeps no file: no interval is long enough to be remembered over a restart.
+    """Keeps no file: no interval is long enough to be remembered over a restart, and what is daily goes by the clock.
 
     Messages expire only when a worker takes them out of the queue. While no worker runs they would pile up, and the
     embedded broker, which lists its folder for each message, would never work them off.

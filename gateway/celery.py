@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
@@ -72,6 +73,12 @@ app.conf.update(
             "task": "gateway.remove_leaving_members",
             "schedule": 15,
             "options": {"expires": 15},
+        },
+        # By the clock (UTC): beat forgets at a restart how much of an interval has passed.
+        "rubbish": {
+            "task": "gateway.tidy_up",
+            "schedule": crontab(hour="20", minute="40"),
+            "options": {"expires": 3600},
         },
     },
 )

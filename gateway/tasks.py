@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account, Member
-from gateway import catalogue, database, departure, sessions, spacer, stored
+from gateway import catalogue, database, departure, sessions, spacer, stored, tidying
 from gateway.calls import Line
 from gateway.errors import GatewayError, TokenDead
 from gateway.health import heartbeats
@@ -92,6 +92,12 @@ def note_heartbeat(worker: str) -> None:
 @shared_task(name="gateway.erase_expired_responses")
 def erase_expired_responses() -> None:
     stored.erase_expired()
+
+
+@shared_task(name="gateway.tidy_up")
+def tidy_up() -> None:
+    tidying.erase_ended_sessions()
+    tidying.erase_old_failures()
 
 
 @shared_task(name="gateway.remove_leaving_members")

@@ -1,8 +1,8 @@
 """The window that the bookmarklet opens: it takes a token from the portal's page, and stores it once the member agrees.
 
 It says `{type: "ready", nonce}` to the page that opened it, if that is the portal's, and takes one message from there,
-with the same nonce. The nonce lies in the session, is good for ten minutes and for one form. This page alone gives up
-the isolation from its opener: without that, no message could pass.
+with the same nonce. The nonce is signed for the session, and is good for ten minutes and one form; several windows may
+be open at once. This page alone gives up the isolation from its opener: without that, no message could pass.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
@@ -28,13 +29,13 @@ from gateway.dashboard.guard import member_of
 from gateway.dashboard.noted import note
 from gateway.errors import InvalidRequest
 from gateway.models import Catalogue
+from gateway.once import is_first
 from tokens.forms import MAX_TOKEN_CHARACTERS
 from tokens.models import UpstreamToken
 from tokens.services import token_import, token_try
 from tokens.wording import message_in_words
 
 HANDED_OVER = gettext_noop("Handed a token over.")
-SESSION_KEY = "handover"
 NONCE_SECONDS = 600
 LONGEST_TRIAL_SECONDS = 60
 
@@ -117,16 +118,20 @@ def _trial(account: Account) -> str:
 
 
 def _new_nonce(request: HttpRequest) -> str:
-    nonce = secrets.token_urlsafe(24)
-    request.session[SESSION_KEY] = {"nonce": nonce, "until": time.time() + NONCE_SECONDS}
-    return nonce
+    return signing.dumps(secrets.token_urlsafe(24), salt=_salt(request))
 
 
 def _burn_nonce(request: HttpRequest) -> bool:
-    held = request.session.pop(SESSION_KEY, None)
-    if not isinstance(held, dict) or held["until"] < time.time():
+    """Whether the form's nonce is one of this session's, in its time, and comes for the first time."""
+    try:
+        number = signing.loads(request.POST.get("nonce", ""), salt=_salt(request), max_age=NONCE_SECONDS)
+    except signing.BadSignature:
         return False
-    return secrets.compare_digest(str(held["nonce"]).encode(), request.POST.get("nonce", "").encode())
+    return is_first(request, number)
+
+
+def _salt(request: HttpRequest) -> str:
+    return f"{__name__}.{request.session.session_key}"
 
 
 urlpatterns: list[URLPattern] = [

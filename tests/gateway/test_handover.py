@@ -76,6 +76,13 @@ def test_a_nonce_is_good_once(browser: Client) -> None:
     assert not UpstreamToken.objects.exists()
 
 
+def test_two_presses_of_the_bookmark_open_two_windows_that_work(browser: Client) -> None:
+    first, second = nonce_of(browser), nonce_of(browser)
+    for nonce in (first, second):
+        assert "The token is stored" in hand_over(browser, nonce)
+        assert "too old, or was sent before" in hand_over(browser, nonce)
+
+
 @pytest.mark.parametrize("nonce", ["", "guessed", "Ünicode"])
 def test_another_nonce_stores_nothing(browser: Client, nonce: str) -> None:
     nonce_of(browser)
