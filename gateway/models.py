@@ -143,6 +143,11 @@ class UsageRecord(models.Model):
             models.Index(fields=("member", "-created_at", "-id"), name="usage_by_member"),
             models.Index(fields=("member", "model", "-created_at", "-id"), name="usage_by_member_model"),
             models.Index(fields=("api_key", "-created_at", "-id"), name="usage_by_key"),
+            models.Index(
+                fields=("member", "-created_at", "-id"),
+                condition=models.Q(api_key__isnull=True),
+                name="usage_without_key",
+            ),
             models.Index(fields=("model", "-created_at", "-id"), name="usage_by_model"),
             models.Index(fields=("status", "-created_at", "-id"), name="usage_by_status"),
             models.Index(fields=("lease_until",), condition=models.Q(status="open"), name="usage_open"),
@@ -185,6 +190,8 @@ class UsageRollup(models.Model):
     failed = models.PositiveIntegerField(default=0)
     cancelled = models.PositiveIntegerField(default=0)
     lost = models.PositiveIntegerField(default=0)
+    # Lists of models: none of the requests above.
+    lists = models.PositiveIntegerField(default=0)
     # Tokens of the requests whose counts are known; how many of those were estimated, and how many had none at all.
     prompt_tokens = models.BigIntegerField(default=0)
     completion_tokens = models.BigIntegerField(default=0)

@@ -36,7 +36,8 @@ def sums(*, by: Period, start: datetime, end: datetime, group: Group, owner: Q) 
     cells: dict[tuple[datetime, Any], Tally] = defaultdict(Tally)
     for at, value, part in _parts(by, first, last, group, owner):
         cells[_begin(by, at), value].add(part)
-    return [Sum(at, value, total) for (at, value), total in sorted(cells.items(), key=_order)]
+    requested = [cell for cell in cells.items() if cell[1].requests]
+    return [Sum(at, value, total) for (at, value), total in sorted(requested, key=_order)]
 
 
 Part = tuple[datetime, Any, Mapping[str, int]]

@@ -178,7 +178,7 @@ class SumSerializer(serializers.Serializer[Any]):
     start = serializers.DateTimeField()
     model = serializers.SerializerMethodField(help_text="Where it is grouped by model.")
     key = serializers.SerializerMethodField(help_text="Where it is grouped by key: its id.")
-    requests = serializers.IntegerField(source="tally.requests")
+    requests = serializers.IntegerField(source="tally.requests", help_text="Lists of models are not counted.")
     done = serializers.IntegerField(source="tally.done")
     failed = serializers.IntegerField(source="tally.failed")
     cancelled = serializers.IntegerField(source="tally.cancelled")

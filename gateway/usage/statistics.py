@@ -54,7 +54,7 @@ class Point:
 
 @dataclass(frozen=True)
 class UsageOver:
-    """`models`: the most requested first; "" stands for requests without a model, such as lists of models."""
+    """`models`: the most requested first; "" for requests that named none. Lists of models are in `total` alone."""
 
     span: Span
     points: Sequence[Point]
@@ -153,7 +153,8 @@ def _usage(span: Span, starts: Sequence[datetime], cells: Mapping[tuple[int, str
     for (at, model), cell in cells.items():
         by_point[at][model] = cell
         by_model[model].add(cell)
-    most_first = sorted(by_model.items(), key=lambda item: (-item[1].requests, item[0]))
+    requested = [(model, sums) for model, sums in by_model.items() if sums.requests]
+    most_first = sorted(requested, key=lambda item: (-item[1].requests, item[0]))
     return UsageOver(
         span=span,
         points=[Point(start, Tally(*models.values()), models) for start, models in zip(starts, by_point, strict=True)],

@@ -12,10 +12,12 @@ from django.db.models.expressions import Combinable
 from gateway.models import TokenSource, UsageRollup, UsageStatus
 
 COUNTED = Q(prompt_tokens__isnull=False, completion_tokens__isnull=False)
+LISTS = Q(endpoint="models")
+"""`GET /v1/models`: clients ask by themselves, and nothing is asked of a model. Counted apart from requests."""
 _ESTIMATED = COUNTED & Q(token_source=TokenSource.ESTIMATE)
 
 SUMS = (
-    *("requests", "failed", "cancelled", "lost"),
+    *("requests", "failed", "cancelled", "lost", "lists"),
     *("prompt_tokens", "completion_tokens", "estimated_tokens", "counted"),
     *("first_token_ms", "first_tokens"),
 )
@@ -25,10 +27,11 @@ SUMS = (
 def sums_of_records() -> dict[str, Combinable]:
     """The sums as annotations of ended usage records."""
     return {
-        _column("requests"): Count("pk"),
-        _column("failed"): Count("pk", filter=Q(status=UsageStatus.FAILED)),
-        _column("cancelled"): Count("pk", filter=Q(status=UsageStatus.CANCELLED)),
-        _column("lost"): Count("pk", filter=Q(status=UsageStatus.LOST)),
+        _column("requests"): Count("pk", filter=~LISTS),
+        _column("failed"): Count("pk", filter=Q(status=UsageStatus.FAILED) & ~LISTS),
+        _column("cancelled"): Count("pk", filter=Q(status=UsageStatus.CANCELLED) & ~LISTS),
+        _column("lost"): Count("pk", filter=Q(status=UsageStatus.LOST) & ~LISTS),
+        _column("lists"): Count("pk", filter=LISTS),
         _column("prompt_tokens"): Sum("prompt_tokens", filter=COUNTED, default=0),
         _column("completion_tokens"): Sum("completion_tokens", filter=COUNTED, default=0),
         _column("estimated_tokens"): Sum(F("prompt_tokens") + F("completion_tokens"), filter=_ESTIMATED, default=0),
@@ -89,6 +92,11 @@ class Tally:
     def lost(self) -> int:
         """Those whose process died."""
         return self._sums["lost"]
+
+    @property
+    def lists(self) -> int:
+        """Lists of models: however they ended, none of them is a request here."""
+        return self._sums["lists"]
 
     @property
     def errors(self) -> int:

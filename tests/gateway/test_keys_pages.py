@@ -147,7 +147,7 @@ def test_without_keys_the_list_leads_to_the_first(page: Client) -> None:
 def test_a_keys_own_page_counts_its_requests(page: Client, member: Member, key: ApiKey) -> None:
     for owner in (key, key, key_issue(member=member)[0]):
         UsageRecord.objects.create(
-            member=member, api_key=owner, request_id=uuid4().hex, endpoint="models", status=UsageStatus.DONE
+            member=member, api_key=owner, request_id=uuid4().hex, endpoint="responses", status=UsageStatus.DONE
         )
     response = page.get(f"{KEYS}{key.pk}/?span=24h")
     assert response.context["usage"].total.requests == 2

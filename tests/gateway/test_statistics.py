@@ -157,6 +157,17 @@ def test_models_come_most_requested_first() -> None:
     assert models["qwen"].requests == 2
 
 
+def test_lists_of_models_are_counted_apart_from_requests() -> None:
+    for at in (ago(hours=5), None):
+        record(at)
+        record(at, endpoint="models", model="")
+        record(at, endpoint="models", model="", status="failed")
+    rollups.roll_up()
+    usage = usage_over(Span.DAY, zone=SHANGHAI)
+    assert (usage.total.requests, usage.total.errors, usage.total.lists) == (2, 0, 4)
+    assert list(usage.models) == ["qwen"]
+
+
 def test_charts_draw_gaps_for_the_unknown() -> None:
     record(status="failed")
     requests, tokens, first_token, errors = statistics.charts(usage_over(Span.DAY, zone=SHANGHAI))
