@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import ApiKey, Member
 
@@ -26,6 +27,9 @@ SECRET_BYTES = 24
 LAST_USED_EVERY = timedelta(minutes=1)
 MAX_LIVE_KEYS = 50
 """Of one member: enough for every program, too few to fill the table with."""
+CHECK_NAME = gettext_noop("Connection check")
+"""Of the keys that a page borrows for minutes, to check a connection; each leaves its row."""
+CHECKS = Q(name=CHECK_NAME, expires_at__isnull=False)
 NO_KEY_DIGEST = "0" * 64
 # With all columns of the three tables, reading a key took twice as long.
 READ_BY_A_REQUEST = (

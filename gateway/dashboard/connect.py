@@ -12,11 +12,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.keys import KeyRefused, key_issue, key_revoke
+from accounts.keys import CHECK_NAME, CHECKS, KeyRefused, key_issue, key_revoke
 from accounts.models import ApiKey
 from gateway.dashboard.clients import cards, root_url
 from gateway.dashboard.guard import member_of
-from gateway.dashboard.key_rows import CHECK_NAME
 from gateway.dashboard.offered import account_of, model_choices
 
 CHECK_LASTS = timedelta(minutes=10)
@@ -62,7 +61,7 @@ def check_begin(request: HttpRequest) -> JsonResponse:
 @never_cache
 def check_end(request: HttpRequest, pk: int) -> HttpResponse:
     """The key of a check opens nothing any more. Other keys are not revoked this way."""
-    key = get_object_or_404(ApiKey, pk=pk, member=member_of(request), name=CHECK_NAME, expires_at__isnull=False)
+    key = get_object_or_404(ApiKey, CHECKS, pk=pk, member=member_of(request))
     key_revoke(key=key)
     return HttpResponse(status=204)
 

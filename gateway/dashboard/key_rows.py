@@ -9,13 +9,14 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.keys import CHECK_NAME
 from accounts.models import ApiKey, Member
 from gateway.formats import Tone
 
 SOON = timedelta(days=7)
-CHECK_NAME = "Connection check"
-"""Of the keys that the page Connect borrows for minutes: gone ones are nothing to look at."""
 GONE_SHOWN = 100
+CONNECTION_CHECKS = "checks"
+"""In place of a key in the log's filter: all of those that were made for a check."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class KeyRow:
         if key.expires_at is not None and key.expires_at - timezone.now() < SOON:
             return _("Expires soon"), "warn"
         return _("Works"), "good"
+
+    @property
+    def in_log(self) -> str:
+        """The key as the log's filter knows it."""
+        return CONNECTION_CHECKS if self.key.name == CHECK_NAME else str(self.key.pk)
 
     @property
     def limits(self) -> list[str]:

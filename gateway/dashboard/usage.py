@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from accounts.models import ApiKey, Member
+from accounts.keys import CHECKS
+from accounts.models import Member
 from gateway.dashboard.fragments import signed_in, wants_part
 from gateway.dashboard.guard import member_of
+from gateway.dashboard.key_rows import CONNECTION_CHECKS
 from gateway.models import UsageRecord, UsageStatus
 from gateway.usage import exports
 from gateway.usage import log as usage_log
@@ -29,12 +34,14 @@ from gateway.usage.timeline import timeline
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 BOUNDS = (MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2100, 1, 1)))
 """At either end of the calendar a time zone leads beyond it."""
+PLAYGROUND = "playground"
+"""In place of a key: its requests have none."""
 
 
 class FilterForm(forms.Form):
-    """The filters of the log, all optional. A value that makes no sense filters nothing, and is named."""
+    """The filters of the log, all optional. Where one of them makes no sense, there is nothing to show."""
 
-    key = forms.ModelChoiceField(ApiKey.objects.none(), required=False, label=_("API key"), empty_label=_("All keys"))
+    key = forms.ChoiceField(required=False, label=_("API key"))
     model = forms.ChoiceField(required=False, label=_("Model"))
     status = forms.ChoiceField(required=False, label=_("Status"))
     since = forms.DateField(required=False, label=_("From"), widget=DAY, validators=BOUNDS)
@@ -45,24 +52,45 @@ class FilterForm(forms.Form):
 
     def __init__(self, data: Any, *, member: Member) -> None:
         super().__init__(data)
-        self.fields["key"].queryset = ApiKey.objects.filter(member=member)  # type: ignore[attr-defined]
+        self._checks = list(member.api_keys.filter(CHECKS).values_list("pk", flat=True))
+        self.fields["key"].choices = self._key_choices(member)  # type: ignore[attr-defined]
         models = [(model, model) for model in usage_log.models_used(member)]
         self.fields["model"].choices = [("", _("All models")), *models]  # type: ignore[attr-defined]
         self.fields["status"].choices = [("", _("All")), *UsageStatus.choices]  # type: ignore[attr-defined]
 
-    def filters(self) -> Filters:
-        self.is_valid()
+    def _key_choices(self, member: Member) -> Iterator[tuple[str, str | Promise]]:
+        yield "", _("All keys")
+        for key in member.api_keys.exclude(CHECKS):
+            yield str(key.pk), str(key)
+        yield PLAYGROUND, _("Playground")
+        if self._checks:
+            yield CONNECTION_CHECKS, _("Connection checks")
+
+    def clean(self) -> dict[str, Any]:
         chosen = self.cleaned_data
-        key: ApiKey | None = chosen.get("key")
-        until: date | None = chosen.get("until")
+        since, until = chosen.get("since"), chosen.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("This day lies before the one in “From”."))
+        return chosen
+
+    def filters(self) -> Filters | None:
+        """None where one of them makes no sense."""
+        if not self.is_valid():
+            return None
+        chosen = self.cleaned_data
+        until: date | None = chosen["until"]
         return Filters(
-            key=key.pk if key else None,
-            model=chosen.get("model") or "",
-            status=chosen.get("status") or "",
-            since=_midnight(chosen.get("since")),
+            **self._keys(chosen["key"]),
+            model=chosen["model"],
+            status=chosen["status"],
+            since=_midnight(chosen["since"]),
             until=_midnight(until + timedelta(days=1) if until else None),
-            request_id=(chosen.get("request_id") or "").strip(),
+            request_id=chosen["request_id"].strip(),
         )
+
+    def _keys(self, chosen: str) -> dict[str, Any]:
+        sources = {"": {}, PLAYGROUND: {"without_key": True}, CONNECTION_CHECKS: {"keys": self._checks}}
+        return sources[chosen] if chosen in sources else {"key": int(chosen)}
 
 
 def _midnight(day: date | None) -> datetime | None:
@@ -74,12 +102,20 @@ def _own(request: HttpRequest) -> Any:
     return UsageRecord.objects.filter(member=member_of(request))
 
 
+def _found(request: HttpRequest, filters: Filters | None) -> Any:
+    """The member's records that fit; none where a filter makes no sense."""
+    if filters is None:
+        return UsageRecord.objects.none()
+    # The keys are the member's own. Asked for the member as well, SQLite goes through all of the member's records.
+    return filters.applied(UsageRecord.objects.all() if filters.keys else _own(request))
+
+
 @signed_in
 @require_safe
 def log(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET, member=member_of(request))
     filters = form.filters()
-    page = usage_log.page(filters.applied(_own(request)), cursor=request.GET.get("at", ""))
+    page = usage_log.page(_found(request, filters), cursor=request.GET.get("at", ""))
     asked = request.GET.copy()
     asked.pop("at", None)
     context = {"form": form, "page": page, "query": asked.urlencode(), "is_filtered": filters != Filters()}
@@ -93,7 +129,9 @@ def log(request: HttpRequest) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest, form: str) -> StreamingHttpResponse:
     filters = FilterForm(request.GET, member=member_of(request)).filters()
-    return exports.export(filters.applied(_own(request)), exports.Format(form))
+    if filters is None:
+        raise BadRequest
+    return exports.export(_found(request, filters), exports.Format(form))
 
 
 @login_required

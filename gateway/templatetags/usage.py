@@ -5,7 +5,9 @@ from __future__ import annotations
 from django import template
 from django.utils.html import json_script
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
+from accounts.keys import CHECK_NAME
 from gateway import formats
 from gateway.formats import Tone
 from gateway.models import TokenSource, UsageRecord, UsageStatus
@@ -31,6 +33,23 @@ def status_badge(record: UsageRecord) -> SafeString:
 def count(tokens: int | None, record: UsageRecord) -> str:
     """The record's prompt or completion tokens: `1,204`, `≈ 1,204` for an estimate, a dash for an unknown number."""
     return formats.count(tokens, estimated=record.token_source == TokenSource.ESTIMATE)
+
+
+@register.simple_tag
+def endpoint_label(record: UsageRecord) -> str:
+    """What was asked for, where no model says it."""
+    labels = {"models": _("List of models"), "playground": _("Playground")}
+    return labels.get(record.endpoint, f"/v1/{record.endpoint}")
+
+
+@register.simple_tag
+def key_label(record: UsageRecord) -> str:
+    """The key's name; the page's own keys, and what stands for one, in the reader's language."""
+    if record.endpoint == "playground":
+        return _("Playground")
+    if record.api_key is None:
+        return formats.UNKNOWN
+    return _(CHECK_NAME) if record.api_key.name == CHECK_NAME else record.api_key.name
 
 
 @register.simple_tag

@@ -19,9 +19,11 @@ MODELS_SINCE = timedelta(days=90)
 
 @dataclass(frozen=True)
 class Filters:
-    """What is left empty narrows nothing. `since` is in, `until` is not."""
+    """What is left empty narrows nothing. `since` is in, `until` is not; the playground's requests have no key."""
 
     key: int | None = None
+    keys: Sequence[int] = ()
+    without_key: bool = False
     model: str = ""
     status: str = ""
     since: datetime | None = None
@@ -31,6 +33,8 @@ class Filters:
     def applied(self, records: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
         wanted = {
             "api_key": self.key,
+            "api_key__in": self.keys,
+            "api_key__isnull": self.without_key,
             "model": self.model,
             "status": self.status,
             "created_at__gte": self.since,

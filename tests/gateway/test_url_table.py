@@ -23,11 +23,10 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.invitations import invitation_make
-from accounts.keys import key_issue
+from accounts.keys import CHECK_NAME, key_issue
 from accounts.models import Member
 from accounts.services import member_add
 from gateway.asgi import application
-from gateway.dashboard.key_rows import CHECK_NAME
 from gateway.live.routes import websockets
 from gateway.models import UpstreamSession, UsageRecord, UsageStatus
 from tests.conftest import CONDITION_SECONDS

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.keys import key_issue
+from accounts.keys import CHECK_NAME, key_issue
 from accounts.models import Account, ApiKey, LoginBlock, Member
 from accounts.services import account_pause, member_add
 from gateway.models import RolledUp, UsageRecord, UsageRollup
@@ -177,19 +177,53 @@ class TestLog:
         day = timezone.localdate(last.created_at, ZoneInfo("Pacific/Kiritimati")).isoformat()
         assert listed(page.get(LOG, {"since": day, "until": day})) == [last.request_id]
 
-    def test_a_foreign_key_filters_nothing_and_is_named(self, page: Client, member: Member) -> None:
+    @pytest.mark.parametrize(
+        ("filters", "field"),
+        [
+            ({"key": "999999"}, "key"),
+            ({"model": "unheard-of"}, "model"),
+            *(({"since": day}, "since") for day in ("0001-01-01", "9999-12-31", "tomorrow")),
+            ({"since": "2026-03-02", "until": "2026-03-01"}, "until"),
+        ],
+    )
+    def test_a_filter_that_makes_no_sense_is_named_and_shows_nothing(
+        self, page: Client, member: Member, filters: dict[str, str], field: str
+    ) -> None:
+        record(member)
+        for headers in ({}, HTMX):
+            answer = page.get(LOG, filters, headers=headers)
+            assert f'id="id_{field}_error"' in text(answer)
+            assert listed(answer) == []
+        assert page.get(f"{LOG}export.csv", filters).status_code == 400
+
+    def test_a_foreign_key_is_no_choice(self, page: Client, member: Member) -> None:
         foreign = key_issue(member=Member.objects.create_user("bob"))[0]
         record(member)
         answer = page.get(LOG, {"key": foreign.pk})
         assert answer.context["form"].errors["key"]
-        assert len(listed(answer)) == 1
+        assert listed(answer) == []
 
-    @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "tomorrow"])
-    def test_an_impossible_day_filters_nothing_and_is_named(self, page: Client, member: Member, day: str) -> None:
-        record(member)
-        answer = page.get(LOG, {"since": day, "until": day})
-        assert set(answer.context["form"].errors) == {"since", "until"}
-        assert len(listed(answer)) == 1
+    def test_all_checks_of_connections_are_one_choice(self, page: Client, member: Member, key: ApiKey) -> None:
+        for_ten_minutes = timezone.now() + timedelta(minutes=10)
+        checks = [key_issue(member=member, name=CHECK_NAME, expires_at=for_ten_minutes)[0] for _each in range(2)]
+        wanted = [record(member, api_key=check).request_id for check in checks]
+        record(member, api_key=key)
+        answer = page.get(LOG, {"key": "checks"}, headers={"accept-language": "zh-CN"})
+        assert set(listed(answer)) == set(wanted)
+        assert [name for name, _label in answer.context["form"].fields["key"].choices] == [
+            *("", str(key.pk), "playground", "checks"),
+        ]
+        assert CHECK_NAME not in text(answer)
+
+    def test_requests_of_the_playground_are_a_choice(self, page: Client, member: Member, key: ApiKey) -> None:
+        record(member, api_key=key)
+        wanted = record(member, endpoint="playground")
+        assert listed(page.get(LOG, {"key": "playground"})) == [wanted.request_id]
+
+    def test_a_list_of_models_is_told_as_one(self, page: Client, member: Member) -> None:
+        record(member, endpoint="models", model="")
+        assert '<span class="muted">List of models</span>' in text(page.get(LOG))
+        assert "Lists of models, not counted as requests" in text(page.get(OVERVIEW))
 
     def test_htmx_gets_the_rows_alone_and_the_history_the_page(self, page: Client, member: Member) -> None:
         record(member)
