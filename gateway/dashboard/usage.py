@@ -89,7 +89,11 @@ class FilterForm(forms.Form):
         )
 
     def _keys(self, chosen: str) -> dict[str, Any]:
-        sources = {"": {}, PLAYGROUND: {"without_key": True}, CONNECTION_CHECKS: {"keys": self._checks}}
+        sources: dict[str, dict[str, Any]] = {
+            "": {},
+            PLAYGROUND: {"without_key": True},
+            CONNECTION_CHECKS: {"keys": self._checks},
+        }
         return sources[chosen] if chosen in sources else {"key": int(chosen)}
 
 

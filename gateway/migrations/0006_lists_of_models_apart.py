@@ -11,7 +11,7 @@ def forget_sums(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gateway", "0004_usage_of_a_member_by_model"),
+        ("gateway", "0005_health_permission"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_second_factor"),
-        ("gateway", "0005_lists_of_models_apart"),
+        ("gateway", "0006_lists_of_models_apart"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
