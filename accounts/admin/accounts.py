@@ -271,8 +271,8 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
 
     def _revoke_all(self, request: HttpRequest, account: Account, keys: list[ApiKey]) -> None:
         for key in keys:
-            key_revoke(key=key)
-            note(request, gettext_noop("Revoked."), key)
+            if key_revoke(key=key):
+                note(request, gettext_noop("Revoked."), key)
         self.log_change(request, account, KEYS_REVOKED)
 
     @admin.action(description=gettext_lazy("Pause"), permissions=["change"])

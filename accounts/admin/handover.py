@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +22,7 @@ from accounts.reach import is_within_reach
 from gateway import mail
 from gateway.admin.base import note
 from gateway.admin.outcomes import Outcomes
+from gateway.usage.exports import defused
 
 INVITED = gettext_noop("Made an invitation link.")
 ISSUED = gettext_noop("Issued an API key.")
@@ -44,6 +47,14 @@ class Invited:
     @property
     def member(self) -> Member | None:
         return self.invitation.member
+
+    @property
+    def mailing(self) -> str:
+        """Whether it was mailed, and why not."""
+        email = self.member.email if self.member else ""
+        if self.mailed:
+            return _("mailed to %(email)s") % {"email": email}
+        return _("not mailed: mail is not set up") if email else _("not mailed: no e-mail address")
 
 
 def issue(request: HttpRequest, members: Iterable[Member]) -> list[IssuedKey]:
@@ -91,10 +102,22 @@ def handover_page(
         "invited": invited,
         "lead": lead,
         "back": back,
+        "csv": _csv(issued, invited),
+        "number": len(issued) + len(invited),
     }
     page = TemplateResponse(request, "admin/accounts/handover.html", context)
     page["Cache-Control"] = "no-store"
     return page
+
+
+def _csv(issued: Sequence[IssuedKey], invited: Sequence[Invited]) -> str:
+    """All that the page shows, for its button that saves it."""
+    text = io.StringIO()
+    lines: list[tuple[object, ...]] = [(_("Member"), _("What"), _("Link or key"), _("Mail"))]
+    lines += [(each.member, _("Invitation"), each.link, each.mailing) for each in invited]
+    lines += [(each.key.member, each.key.name, each.text, "") for each in issued]
+    csv.writer(text, lineterminator="\n").writerows([defused(str(cell)) for cell in line] for line in lines)
+    return text.getvalue()
 
 
 def _issue(request: HttpRequest, member: Member, outcomes: Outcomes) -> IssuedKey | None:

@@ -106,4 +106,4 @@ def _added(number: int) -> str:
 
 
 def _is_mailed(line: Line) -> bool:
-    return bool(line.email) and mail.is_configured()
+    return mail.can_reach(line.email)

@@ -113,11 +113,12 @@ def _row(values: Sequence[Any], zone: tzinfo) -> Row:
 
 def _csv(rows: Iterable[Row]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows([_cell(value) for value in row.values()] for row in rows)
+    csv.writer(text).writerows([defused(value) for value in row.values()] for row in rows)
     return text.getvalue().encode()
 
 
-def _cell(value: Any) -> Any:
+def defused(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 

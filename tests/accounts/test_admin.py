@@ -338,7 +338,10 @@ class TestActions:
         answer = select(boss, "issue_key", account, other)
         owners = [found.member.username for key in keys_in(answer) if (found := key_find(key))]
         assert sorted(owners) == ["li", "zhang"]
-        assert "zhang – default" in text(answer)
+        assert [line.split(",")[:2] for line in answer.context["csv"].splitlines()[1:]] == [
+            ["li", "default"],
+            ["zhang", "default"],
+        ]
         assert "no-store" in answer["Cache-Control"]
 
     def test_the_button_of_one_account_issues_a_key(self, boss: Client, account: Account) -> None:
@@ -433,6 +436,26 @@ class TestActions:
         second = links_in(press(boss, account, "invite"))[0]
         assert invitation_find(first) is None
         assert invitation_find(second) is not None
+
+    @pytest.mark.parametrize(
+        ("server", "email", "said"),
+        [
+            ("smtp://localhost:1", "z@example.org", "mailed to z@example.org"),
+            ("smtp://localhost:1", "", "not mailed: no e-mail address"),
+            ("", "z@example.org", "not mailed: mail is not set up"),
+        ],
+    )
+    def test_an_invitation_says_whether_it_was_mailed_and_why_not(
+        self, boss: Client, account: Account, settings: Any, server: str, email: str, said: str
+    ) -> None:
+        settings.EMAIL_URL = server
+        Member.objects.filter(pk=account.member_id).update(email=email)
+        assert said in text(press(boss, account, "invite"))
+
+    def test_what_can_be_saved_holds_nothing_that_a_spreadsheet_runs(self, boss: Client) -> None:
+        runs = member_add(name="+cmd", xjtlu_username="Cmd")
+        answer = select(boss, "invite", runs, member_add(name="li", xjtlu_username="Li"))
+        assert "\n'+cmd,Invitation,http" in answer.context["csv"]
 
 
 class TestRemoving:

@@ -78,6 +78,9 @@ def create_key(browser: Browser, sample: Sample) -> None:
     ApiKey.objects.filter(name="Laptop").delete()
 
 
+IS_CHECKED = "return document.querySelector('[name=members_to_import]') !== null"
+
+
 def look_at_file(browser: Browser, sample: Sample) -> None:
     lines = ["name,xjtlu_username", "san,San.Zhang25", f"wei,{sample.wei.username}", f"wen,{sample.wei.username}"]
     with NamedTemporaryFile("w", suffix=".csv") as file:
@@ -86,7 +89,7 @@ def look_at_file(browser: Browser, sample: Sample) -> None:
         # The theme hides the field itself.
         browser.driver.find_element(By.CSS_SELECTOR, "form [type='file']").send_keys(file.name)
         browser.click("#content-main form [type='submit']")
-        browser.at("/admin/accounts/account/import/check/")
+        browser.until(lambda: browser.script(IS_CHECKED), "the look at the file")
 
 
 def press(act: str) -> Act:
@@ -97,6 +100,18 @@ def press(act: str) -> Act:
         browser.find("[data-secret] code, [name='grace']")
 
     return pressed
+
+
+def run(action: str) -> Act:
+    """An action of the list's, for all of its rows."""
+
+    def ran(browser: Browser, sample: Sample) -> None:
+        browser.click("#action-toggle")
+        browser.choose("select[name='action']", action)
+        browser.click("[name='index']")
+        browser.find("[data-secret] code, .button.danger")
+
+    return ran
 
 
 def admin_account(sample: Sample) -> str:
@@ -147,6 +162,8 @@ PAGES = (
     Page("admin-member", "admin", lambda sample: f"/admin/accounts/member/{sample.alice.member.pk}/change/"),
     Page("admin-staff-add", "admin", "/admin/accounts/member/add/"),
     Page("admin-accounts", "admin", "/admin/accounts/account/"),
+    Page("admin-accounts-log-in", "admin", "/admin/accounts/account/", then=run("log_in_now")),
+    Page("admin-accounts-invited", "admin", "/admin/accounts/account/", then=run("invite")),
     Page("admin-account", "admin", lambda sample: f"/admin/accounts/account/{sample.alice.pk}/change/"),
     Page("admin-account-needs-you", "admin", admin_account),
     Page("admin-account-wrong-password", "admin", lambda sample: f"/admin/accounts/account/{sample.tom.pk}/change/"),

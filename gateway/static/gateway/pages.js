@@ -46,8 +46,19 @@ async function copy(button) {
   setTimeout(() => { label.textContent = before; }, 2000);
 }
 
+// `data-download` names the element whose text is saved, `data-file` the file; nothing is asked of the gateway for it.
+function download(button) {
+  const link = document.createElement("a");
+  // The mark tells spreadsheets that it is UTF-8.
+  link.href = URL.createObjectURL(new Blob(["\ufeff", document.getElementById(button.dataset.download).textContent]));
+  link.download = button.dataset.file;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy], [data-copy-text], [data-menu], [data-theme-switch]");
+  const acts = "[data-copy], [data-copy-text], [data-download], [data-menu], [data-theme-switch]";
+  const button = event.target.closest(acts);
   if (!button) {
     return;
   }
@@ -55,6 +66,8 @@ document.addEventListener("click", (event) => {
     toggleMenu(button);
   } else if (button.matches("[data-theme-switch]")) {
     nextTheme(button);
+  } else if (button.matches("[data-download]")) {
+    download(button);
   } else {
     copy(button);
   }
