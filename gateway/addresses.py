@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +13,18 @@ from django.http import HttpRequest
 def client_address(request: HttpRequest, *_: Any) -> str | None:
     """The address of a page's request."""
     return address_of(request.META.get("REMOTE_ADDR"), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def client_network(request: HttpRequest, *_: Any) -> str | None:
+    """As `client_address`, for what counts by client: of IPv6 the first address of its /64."""
+    return network_of(client_address(request))
+
+
+def network_of(address: str | None) -> str | None:
+    """One machine has a whole /64 of IPv6 addresses to itself, and of IPv4 at most one."""
+    if address is None or ":" not in address:
+        return address
+    return str(ip_network(f"{address}/64", strict=False).network_address)
 
 
 def scope_address(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
@@ -33,10 +45,13 @@ def address_of(peer: str | None, forwarded_for: str) -> str | None:
 
 
 def _clean(text: str | None) -> str | None:
+    """The address as it is usually written; an IPv4 address that comes as `::ffff:192.0.2.7` is one."""
     try:
-        return str(ip_address((text or "").strip()))
+        address = ip_address((text or "").strip())
     except ValueError:
         return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
 
 
 def _is_trusted(address: str) -> bool:

@@ -270,11 +270,13 @@ LOGIN_URL = "dashboard:sign_in"
 LOGIN_REDIRECT_URL = "dashboard:overview"
 LOGOUT_REDIRECT_URL = "dashboard:sign_in"
 STAFF_SECOND_FACTOR = flag("GATEWAY_STAFF_SECOND_FACTOR")
-# Guessing: the name from one address is locked for a while, whoever else signs in meanwhile.
+# Guessing: how it is counted, and who is let in all the same, stands in the handler's module.
+AXES_HANDLER = "gateway.dashboard.sign_in_lock.Handler"
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "gateway.addresses.client_address"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address", "username"]
+AXES_CLIENT_IP_CALLABLE = "gateway.addresses.client_network"
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "gateway.dashboard.sign_in.locked_out"
 AXES_ENABLE_ADMIN = False

@@ -34,6 +34,7 @@ from accounts.models import Account, Invitation, LoginBlock, Member
 from gateway.dashboard import welcome
 from gateway.dashboard.noted import note
 from gateway.dashboard.passwords import NEW_PASSWORD_HELP, NewPasswordForm
+from gateway.dashboard.sign_in_lock import remember_browser
 from gateway.errors import GatewayError
 from tokens.logins import login_ask
 from tokens.models import Trigger
@@ -177,7 +178,7 @@ def _accepted(request: HttpRequest, invitation: Invitation, data: dict[str, Any]
     _sign_in(request, member, gettext_noop("Accepted an invitation."))
     if xjtlu_password:
         _start_login(request, member.account)
-    return redirect("dashboard:welcome")
+    return remember_browser(redirect("dashboard:welcome"), member)
 
 
 def _start_login(request: HttpRequest, account: Account) -> None:
@@ -205,7 +206,7 @@ def make_first_admin(request: HttpRequest) -> HttpResponse:
     except InvitationGone:
         return _gone(request, invitation, for_admin=True)
     _sign_in(request, admin, gettext_noop("Became the first admin."))
-    return redirect("admin:index")
+    return remember_browser(redirect("admin:index"), admin)
 
 
 def _sign_in(request: HttpRequest, member: Member, action: str) -> None:

@@ -59,4 +59,5 @@ def _without_form(request: HttpRequest) -> HttpRequest:
     """django-axes writes down what a form said when the password was wrong; such as another, new password."""
     bare = HttpRequest()
     bare.META = {name: request.META[name] for name in COPIED if name in request.META}
+    bare.COOKIES = request.COOKIES
     return bare

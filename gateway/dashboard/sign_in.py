@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from axes.utils import reset as forget_failures
@@ -9,21 +10,31 @@ from django.conf import settings
 from django.contrib.auth import views
 from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm, SetPasswordForm
 from django.contrib.auth.tokens import default_token_generator
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse, reverse_lazy
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import get_language, gettext_noop, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
-from accounts.models import Member
+from accounts.models import AuditEntry, Member
 from gateway import mail
-from gateway.addresses import client_address
+from gateway.addresses import client_address, network_of
 from gateway.dashboard import second_factor
+from gateway.dashboard.guard import member_of
+from gateway.dashboard.sign_in_lock import remember_browser
 
 SECONDS_A_DAY = 86_400
+RESET_EVERY = timedelta(minutes=5)
+"""A member gets one mail in this time, whoever asks."""
+RESETS_AN_HOUR = 20
+"""So many mails an hour can be asked for from one address. A campus may share it."""
+
+ASKED_FOR_RESET = gettext_noop("Asked for a new password by mail.")
 
 
 class SignInForm(AuthenticationForm):
@@ -50,6 +61,9 @@ class SignIn(views.LoginView):
             return HttpResponseRedirect(self.get_success_url())
         return super().dispatch(request, *args, **kwargs)
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        return remember_browser(super().form_valid(form), member_of(self.request))
+
 
 def locked_out(request: HttpRequest, _response: HttpResponse, _credentials: object) -> HttpResponse:
     """What django-axes answers in place of the page: the form again, with what to do."""
@@ -63,8 +77,10 @@ def locked_out(request: HttpRequest, _response: HttpResponse, _credentials: obje
 
 def _locked(minutes: int) -> str:
     return ngettext(
-        "There were too many wrong passwords for this name. Wait %(minutes)d minute, then try again.",
-        "There were too many wrong passwords for this name. Wait %(minutes)d minutes, then try again.",
+        "There were too many wrong passwords, for this name or from your network. Wait %(minutes)d minute, then try "
+        "again.",
+        "There were too many wrong passwords, for this name or from your network. Wait %(minutes)d minutes, then try "
+        "again.",
         minutes,
     ) % {"minutes": minutes}
 
@@ -80,7 +96,31 @@ class ResetForm(PasswordResetForm):
         assert request is not None
         for member in self.get_users(self.cleaned_data["email"]):
             assert isinstance(member, Member)
-            _mail_reset(request, member)
+            if mail.is_configured() and _note_reset(request, member):
+                _mail_reset(request, member)
+
+
+def _note_reset(request: HttpRequest, member: Member) -> bool:
+    """Whether a mail may go to the member now; then the audit has it. The page says the same either way."""
+    address = client_address(request)
+    with transaction.atomic():
+        # Locked: of many requests at one moment the first alone is the first.
+        Member.objects.select_for_update().get(pk=member.pk)
+        if _was_reset_asked(member) or _resets_from(address) >= RESETS_AN_HOUR:
+            return False
+        audit.note(actor=None, actor_name="visitor", action=ASKED_FOR_RESET, target=member, address=address)
+    return True
+
+
+def _was_reset_asked(member: Member) -> bool:
+    asked = AuditEntry.objects.filter(action=ASKED_FOR_RESET, target_kind="member", target_id=str(member.pk))
+    return asked.filter(at__gt=timezone.now() - RESET_EVERY).exists()
+
+
+def _resets_from(address: str | None) -> int:
+    """Mails of the last hour that were asked for from the network of this address."""
+    asked = AuditEntry.objects.filter(action=ASKED_FOR_RESET, at__gt=timezone.now() - timedelta(hours=1))
+    return sum(network_of(each) == network_of(address) for each in asked.values_list("address", flat=True))
 
 
 def _mail_reset(request: HttpRequest, member: Member) -> None:
