@@ -16,14 +16,24 @@ pytestmark = pytest.mark.usefixtures("offered")
 PLAYGROUND, CONNECT = "/dashboard/playground/", "/dashboard/connect/"
 MARKDOWN = (
     r"# Title\n\nA **bold** and *slanted* `word` & <b>no tag</b>\n\n- one\n  - inner\n1. first\n2. second\n\n> said\n\n"
-    r"```js\nalert(\"<script>\")\n```\n[link](javascript:alert(1))"
+    r"```js\nalert(\"<script>\")\n```\n[link](javascript:alert(1))\n\n"
+    r"### Deep\n~~old~~ [new **one**](https://a.example/x_(y)) <https://b.example/> https://c.example/z。\n"
+    r"| a | b |\n|:-:|--:|\n| `1` | x \\| y |\n"
 )
+LINK = '<a href="{0}" target="_blank" rel="noreferrer noopener">{1}</a>'
 RENDERED = (
-    "<h3>Title</h3>"
+    "<h2>Title</h2>"
     "<p>A <strong>bold</strong> and <em>slanted</em> <code>word</code> &amp; &lt;b&gt;no tag&lt;/b&gt;</p>"
     '<ul><li>one<ul><li>inner</li></ul></li></ul><ol start="1"><li>first</li><li>second</li></ol>'
     "<blockquote><p>said</p></blockquote>"
     '<pre class="code" tabindex="0"><code>alert("&lt;script&gt;")</code></pre><p>[link](javascript:alert(1))</p>'
+    "<h3>Deep</h3><p><del>old</del> "
+    + LINK.format("https://a.example/x_(y)", "new <strong>one</strong>")
+    + f" {LINK.format('https://b.example/', 'https://b.example/')} "
+    + f"{LINK.format('https://c.example/z', 'https://c.example/z')}。</p>"
+    '<div class="table-box" tabindex="0"><table><thead><tr><th style="text-align: center;">a</th>'
+    '<th style="text-align: right;">b</th></tr></thead><tbody><tr><td style="text-align: center;"><code>1</code></td>'
+    '<td style="text-align: right;">x | y</td></tr></tbody></table></div>'
 )
 
 

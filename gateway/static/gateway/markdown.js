@@ -1,17 +1,18 @@
-// A small part of Markdown as DOM nodes: code blocks, headings, lists, quotes, bold, italic, code. Text only ever enters
-// as text nodes, so that nothing in an answer can become markup; links stay text.
+// A part of Markdown as DOM nodes: code blocks, headings, lists, quotes, tables, bold, italic, struck, code, links. Text only
+// ever enters as text nodes, so that nothing in an answer can become markup; links lead to the web alone, and pictures
+// are links, since nothing is loaded from elsewhere.
 "use strict";
 
 const MARKDOWN = {
-  // Nodes for a text that may end anywhere, as a stream's does.
-  render(text) {
+  // Nodes for a text that may end anywhere, as a stream's does. `above`: the level of the heading that it stands below.
+  render(text, above = { level: 1 }) {
     const lines = text.replaceAll("\r\n", "\n").split("\n");
     const nodes = [];
     let at = 0;
     while (at < lines.length) {
-      const block = BLOCKS.find((each) => each.begins(lines[at]));
+      const block = BLOCKS.find((each) => each.begins(lines[at], lines[at + 1]));
       const end = block.end(lines, at);
-      nodes.push(...block.nodes(lines.slice(at, end)));
+      nodes.push(...block.nodes(lines.slice(at, end), above));
       at = end;
     }
     return nodes;
@@ -23,7 +24,15 @@ const HEADING = /^(#{1,6})\s+(.*)$/;
 const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
 const QUOTE = /^>\s?/;
 const RULE = /^\s{0,3}([-*_])(\s*\1){2,}\s*$/;
-const INLINE = /(`+)([\s\S]*?[^`])\1(?!`)|\*\*(?=\S)([\s\S]+?\S|\S)\*\*|\*(?=[^\s*])([^*\n]*[^\s*])\*/g;
+const DELIMITERS = /^\s{0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
+const INLINE = new RegExp([
+  /(?<ticks>`+)(?<code>[\s\S]*?[^`])\k<ticks>(?!`)/,
+  /\*\*(?=\S)(?<bold>[\s\S]+?\S|\S)\*\*/,
+  /\*(?=[^\s*])(?<italic>[^*\n]*[^\s*])\*/,
+  /~~(?=\S)(?<struck>[^\n]*?\S)~~/,
+  /!?\[(?<label>(?:\[[^\]\n]*\]|[^[\]\n])+)\]\((?<target>https?:\/\/(?:\([^\s()]*\)|[^\s()])+)(?:\s+"[^"\n]*")?\)/,
+  /<?(?<bare>https?:\/\/[^\s<>"'`*~|，。；：！？、（）《》“”]*[^\s<>"'`*~|，。；：！？、（）《》“”.,;:!?)\]])>?/,
+].map((each) => each.source).join("|"), "g");
 
 function element(name, children = []) {
   const made = document.createElement(name);
@@ -42,17 +51,34 @@ function inline(text) {
   return nodes;
 }
 
-function marked([, ticks, code, bold, italic]) {
+function marked({ groups: { ticks, code, bold, italic, struck, label, target, bare } }) {
   if (ticks) {
     return element("code", [code.trim() || code]);
   }
-  return bold !== undefined ? element("strong", inline(bold)) : element("em", inline(italic));
+  if (bold !== undefined) {
+    return element("strong", inline(bold));
+  }
+  if (italic !== undefined) {
+    return element("em", inline(italic));
+  }
+  if (struck !== undefined) {
+    return element("del", inline(struck));
+  }
+  return bare ? link(bare, [bare]) : link(target, inline(label).map((node) => (node.nodeName === "A" ? node.textContent : node)));
+}
+
+function link(address, children) {
+  const made = element("a", children);
+  made.href = address;
+  made.target = "_blank";
+  made.rel = "noreferrer noopener";
+  return made;
 }
 
 // The line after the last one from `at` on for which `goes` holds.
 function reach(lines, at, goes) {
   let end = at + 1;
-  while (end < lines.length && goes(lines[end])) {
+  while (end < lines.length && goes(lines[end], lines[end + 1])) {
     end += 1;
   }
   return end;
@@ -64,8 +90,16 @@ function isNumbered(line) {
   return found ? /\d/.test(found[2]) : undefined;
 }
 
-function isPlain(line) {
-  return line.trim() !== "" && BLOCKS.find((block) => block.begins(line)) === BLOCKS.at(-1);
+function isPlain(line, next) {
+  return line.trim() !== "" && BLOCKS.find((block) => block.begins(line, next)) === BLOCKS.at(-1);
+}
+
+function cells(line) {
+  return line.trim().replace(/^\||(?<!\\)\|$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+}
+
+function beginsTable(line, next = "") {
+  return line.includes("|") && DELIMITERS.test(next) && cells(line).length === cells(next).length;
 }
 
 const BLOCKS = [
@@ -93,9 +127,11 @@ const BLOCKS = [
   {
     begins: (line) => HEADING.test(line),
     end: (lines, at) => at + 1,
-    nodes([line]) {
+    // Below the page's own heading, and never more than one level deeper than the heading before.
+    nodes([line], above) {
       const [, marks, text] = HEADING.exec(line);
-      return [element(`h${Math.min(marks.length + 2, 5)}`, inline(text))];
+      above.level = Math.min(marks.length + 1, above.level + 1, 6);
+      return [element(`h${above.level}`, inline(text))];
     },
   },
   {
@@ -106,7 +142,7 @@ const BLOCKS = [
   {
     begins: (line) => QUOTE.test(line),
     end: (lines, at) => reach(lines, at, (line) => QUOTE.test(line)),
-    nodes: (lines) => [element("blockquote", MARKDOWN.render(lines.map((line) => line.replace(QUOTE, "")).join("\n")))],
+    nodes: (lines, above) => [element("blockquote", MARKDOWN.render(lines.map((line) => line.replace(QUOTE, "")).join("\n"), above))],
   },
   {
     begins: (line) => ITEM.test(line),
@@ -114,11 +150,37 @@ const BLOCKS = [
     nodes: (lines) => [listOf(lines)],
   },
   {
+    begins: beginsTable,
+    end: (lines, at) => reach(lines, at + 1, isPlain),
+    nodes: ([head, delimiters, ...rows]) => [tableOf(head, cells(delimiters).map(sideOf), rows)],
+  },
+  {
     begins: () => true,
     end: (lines, at) => reach(lines, at, isPlain),
     nodes: (lines) => [element("p", inline(lines.join("\n")))],
   },
 ];
+
+function sideOf(delimiter) {
+  return delimiter.endsWith(":") ? (delimiter.startsWith(":") ? "center" : "right") : "";
+}
+
+// In a box of its own, in which it can be wider than the page.
+function tableOf(head, sides, rows) {
+  const row = (name, line) => {
+    const texts = cells(line);
+    return element("tr", sides.map((side, at) => {
+      const cell = element(name, inline(texts[at] ?? ""));
+      cell.style.textAlign = side;
+      return cell;
+    }));
+  };
+  const body = element("tbody", rows.map((line) => row("td", line)));
+  const box = element("div", [element("table", [element("thead", [row("th", head)]), body])]);
+  box.className = "table-box";
+  box.tabIndex = 0;
+  return box;
+}
 
 // A list, with lists inside of its items by their indent.
 function listOf(lines) {
