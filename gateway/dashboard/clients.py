@@ -195,7 +195,7 @@ def _lobechat(root: str, base: str, model: str) -> Card:
             Step(_("Fetch the list of models, or add this one by hand:"), [Field("Model ID", model)]),
             Step(_("Choose Check: it sends one chat.")),
         ],
-        calls=[_preflight(), _chat(_("LobeChat's check"), model, "hello")],
+        calls=[_preflight(), _models(), _chat(_("LobeChat's check"), model, "hello")],
         note=_("With the client request mode, a page that came by HTTPS may call only a gateway that has HTTPS, too."),
     )
 

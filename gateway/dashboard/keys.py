@@ -128,7 +128,7 @@ def _own(request: HttpRequest, pk: int) -> ApiKey:
 def _shown_once(request: HttpRequest, key: ApiKey, text: str, **more: Any) -> HttpResponse:
     offer = offer_of(member_of(request))
     model = next(iter(key.allowed_models), "") or (offer.models[0].id if offer and offer.models else "")
-    context = {"key": key, "api_key": text, "cards": cards(request, model), "section": "keys"}
+    context = {"key": key, "api_key": text, "cards": cards(request, model), "model": model, "section": "keys"}
     return render(request, "dashboard/key_created.html", context | more)
 
 

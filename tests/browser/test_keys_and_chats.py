@@ -6,7 +6,7 @@ import pytest
 
 from accounts.keys import key_issue
 from accounts.models import Account, ApiKey
-from gateway.models import UsageRecord, UsageStatus
+from gateway.models import Catalogue, UsageRecord, UsageStatus
 from tests.browser.axe import barriers
 from tests.browser.browser import PHONE, Browser
 from tests.conftest import until
@@ -166,6 +166,31 @@ def test_a_clients_calls_pass_and_their_key_is_revoked(member: Browser) -> None:
     until(lambda: ApiKey.objects.get().revoked_at)
 
 
+def test_a_browsers_client_asks_first_and_lists_the_models(member: Browser) -> None:
+    member.open(f"{CONNECT}#lobechat")
+    member.click("[data-check-start]")
+    member.see("All calls passed")
+    assert len(member.all(".check-calls .passed")) == 3
+
+
+def test_a_stream_that_says_nothing_does_not_pass(member: Browser) -> None:
+    member.open(f"{CONNECT}#cherry-studio")
+    member.script(
+        """const { fetch } = window;
+        window.fetch = (path, options) => path.endsWith("completions")
+          ? Promise.resolve(new Response("data: [DONE]\\n\\n")) : fetch(path, options);"""
+    )
+    member.click("[data-check-start]")
+    member.see("The stream brought no text")
+
+
+def test_without_a_model_there_is_nothing_to_check_and_the_page_says_why(member: Browser, account: Account) -> None:
+    Catalogue.objects.all().delete()
+    member.open(CONNECT)
+    member.see("The check needs a model")
+    assert not member.find("[data-check-start]").is_enabled()
+
+
 def test_a_failed_call_shows_its_cause_and_the_gateways_words(member: Browser, account: Account) -> None:
     member.expect("401")
     member.language("zh-CN")
@@ -208,6 +233,9 @@ def test_a_key_is_created_and_gone_when_its_page_is_left(member: Browser) -> Non
     member.fill("#id_name", "Laptop")
     member.click("button.primary")
     text = member.find("#api-key").text
+    member.click("[data-check-start]")
+    member.see("All calls passed")
+    assert ApiKey.objects.get().is_live
     member.click("a.button", "I have copied it")
     member.at("/dashboard/keys/")
     member.see("Laptop")

@@ -103,6 +103,7 @@ def test_without_an_account_the_cards_still_tell_how() -> None:
     shown = client.get(CONNECT).content.decode()
     assert "model-id" in shown
     assert "No XJTLU account is set up for you yet" in shown
+    assert shown.count("data-check-start disabled") == len(SLUGS)
 
 
 # A client's own calls, as the page makes them

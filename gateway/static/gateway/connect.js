@@ -53,7 +53,7 @@ function post(url) {
 
 // The key of one check: the member's own, or one that is issued now and revoked at the end.
 async function borrowKey() {
-  const own = document.querySelector("[data-own-key]").value.trim();
+  const own = document.querySelector("[data-own-key]")?.value.trim();
   if (own) {
     return { text: own, giveBack: () => {} };
   }
@@ -91,17 +91,28 @@ const EXPECTED = {
   },
   async chat(answer) {
     const body = await answer.json();
-    expect(body.object === "chat.completion" && body.choices?.length === 1, texts.odd);
+    const [choice, ...others] = body.choices ?? [];
+    expect(body.object === "chat.completion" && choice?.message && choice.finish_reason && !others.length, texts.odd);
   },
   async stream(answer) {
-    const frames = (await answer.text()).split("\n\n").filter((frame) => frame.startsWith("data: "));
-    const last = frames.at(-1)?.slice("data: ".length);
+    const blocks = (await answer.text()).split("\n\n").filter((block) => block.startsWith("data: "));
+    const frames = blocks.map((block) => block.slice("data: ".length));
+    const last = frames.pop();
     if (last !== "[DONE]") {
       const error = errorIn(last);
       throw error ? new Failed(ERRORS.cause(error.code), error.message) : new Failed(texts.cut);
     }
+    const choices = frames.flatMap((frame) => JSON.parse(frame).choices ?? []);
+    const says = ({ delta }) => delta?.content || delta?.reasoning_content || delta?.tool_calls;
+    expect(choices.some(says) && choices.some((choice) => choice.finish_reason), texts.noText);
   },
-  async preflight() {},
+  // A browser hides its own question from pages. Asked by this page, the gateway gives the same answer to all.
+  async preflight(answer) {
+    const allowed = (what) => answer.headers.get(`access-control-allow-${what}`)?.toLowerCase() ?? "";
+    const origins = ["*", location.origin];
+    const headers = ["authorization", "content-type"].every((name) => allowed("headers").includes(name));
+    expect(origins.includes(allowed("origin")) && allowed("methods").includes("post") && headers, texts.noCors);
+  },
 };
 
 function errorIn(frame) {
@@ -113,7 +124,7 @@ function errorIn(frame) {
 }
 
 async function makeCall(call, key, model, signal) {
-  const headers = { authorization: `Bearer ${key}` };
+  const headers = call.expects === "preflight" ? {} : { authorization: `Bearer ${key}` };
   if (call.body) {
     headers["content-type"] = "application/json";
   }
