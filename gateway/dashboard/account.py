@@ -134,10 +134,12 @@ def _page(request: HttpRequest, token_form: TokenForm) -> HttpResponse:
     account = Account.objects.filter(member=member_of(request)).first()
     context: dict[str, Any] = {"account": account, "standing": standing_of(member_of(request)), "section": "account"}
     if account is not None:
+        latest, before = logins_of(account)
         context |= {
             "password_form": XjtluPasswordForm(),
             "token_form": token_form,
-            "logins": logins_of(account),
+            "latest": latest,
+            "logins": before,
             "live_login": LoginAttempt.objects.filter(account=account, live=True, ended_at=None).first(),
             "bookmarklet": bookmarklet(request),
         }

@@ -30,10 +30,11 @@ class Login:
     has_picture: bool
 
 
-def logins_of(account: Account) -> list[Login]:
-    """The newest first."""
-    attempts = LoginAttempt.objects.filter(account=account, ended_at__isnull=False)[:SHOWN]
-    return [_login(attempt) for attempt in attempts]
+def logins_of(account: Account) -> tuple[Login | None, list[Login]]:
+    """The latest, None while it runs; and those before it, the newest first."""
+    attempts = list(LoginAttempt.objects.filter(account=account)[:SHOWN])
+    latest = attempts[0] if attempts and attempts[0].ended_at else None
+    return latest and _login(latest), [_login(attempt) for attempt in attempts[1:] if attempt.ended_at]
 
 
 def picture_of(account: Account, attempt_id: UUID) -> bytes | None:

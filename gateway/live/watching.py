@@ -10,8 +10,8 @@ import orjson
 from accounts.models import Member
 from gateway import database
 from gateway.live import access
-from gateway.live.progress import Progress, progress
 from gateway.live.sockets import PageSocket
+from gateway.login_progress import Progress, progress
 
 RUNNING_SECONDS = 0.3
 IDLE_SECONDS = 2.0

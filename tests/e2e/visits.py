@@ -57,7 +57,7 @@ def steps(browser: Browser) -> list[str]:
 
 def watch_running_login(browser: Browser) -> list[str]:
     """The steps that the page shows of a login that waits for the slow sign-on."""
-    browser.find(".running [data-progress-steps] .now", "opening the portal")
+    browser.find("[data-progress-steps] .now", "opening the portal")
     return steps(browser)
 
 

@@ -90,20 +90,23 @@ def test_a_member_without_an_account_is_sent_to_the_admin() -> None:
     assert "Ask the gateway&#x27;s admin" in text(bob.get(PAGE))
 
 
-def test_the_page_names_the_last_logins_with_their_steps(browser: Client, account: Account) -> None:
+def test_the_page_names_each_of_the_last_logins_once_with_its_steps(browser: Client, account: Account) -> None:
     now = timezone.now()
-    LoginAttempt.objects.create(
-        account=account,
-        trigger=Trigger.REFRESH,
-        started_at=now,
-        ended_at=now,
-        outcome=Outcome.FAILED,
-        message="The sign-on refused the login.",
-        steps=[{"at": 0.5, "step": "opening the portal", "detail": ""}],
-    )
-    page = text(browser.get(PAGE))
-    assert "The sign-on refused the login." in page
-    assert "opening the portal" in page
+    for message in ("The sign-on refused the login.", "The time limit was reached."):
+        LoginAttempt.objects.create(
+            account=account,
+            trigger=Trigger.REFRESH,
+            created_at=now,
+            started_at=now,
+            ended_at=now,
+            outcome=Outcome.FAILED,
+            message=message,
+            steps=[{"at": 0.5, "step": "opening the portal", "detail": ""}],
+        )
+        page = text(browser.get(PAGE))
+        assert page.count(message) == 1
+    assert page.count("The sign-on refused the login.") == 1
+    assert page.count("opening the portal") == 2
 
 
 # Buttons

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import override
 
@@ -21,7 +22,8 @@ def progress(account_id: UUID, language: str) -> Progress | None:
     """State of the account and its latest login, in words of `language`; None where the account is gone.
 
     `{"state": {"label", "tone"}, "running", "login": None or {"id", "live", "waiting", "outcome", "message", "asked",
-    "steps": [{"at", "step", "detail"}], "seconds_left"}}`; `seconds_left` only for a live login that runs.
+    "steps": [{"at", "step", "detail"}], "seconds_left"}, "html"}`; `seconds_left` only for a live login that runs,
+    `html` is how a page shows all of it.
     """
     account = states.with_state(Account.objects.filter(pk=account_id)).first()
     if account is None:
@@ -29,11 +31,12 @@ def progress(account_id: UUID, language: str) -> Progress | None:
     attempt = LoginAttempt.objects.filter(account_id=account_id).first()
     with override(language):
         state = states.State(account.state)
-        return {
+        shown = {
             "state": {"label": str(state.label), "tone": states.TONES[state]},
             "running": attempt is not None and attempt.ended_at is None,
             "login": None if attempt is None else _login(attempt),
         }
+        return {**shown, "html": render_to_string("dashboard/progress_now.html", shown)}
 
 
 def _login(attempt: LoginAttempt) -> Progress:
