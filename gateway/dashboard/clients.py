@@ -102,6 +102,11 @@ def cards(request: HttpRequest, model: str = "") -> list[Card]:
     return [make(root, f"{root}/v1", model) for make in MAKERS]
 
 
+def chosen_client(shown: Sequence[Card], asked: str = "") -> str:
+    """The slug of the card that is shown at first: the one that is asked for, else the first."""
+    return next((card.slug for card in shown if card.slug == asked), shown[0].slug)
+
+
 def _cherry_studio(root: str, base: str, model: str) -> Card:
     return Card(
         slug="cherry-studio",

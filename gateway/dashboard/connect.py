@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.keys import CHECK_NAME, CHECKS, KeyRefused, key_issue, key_revoke
 from accounts.models import ApiKey
-from gateway.dashboard.clients import cards, root_url
+from gateway.dashboard.clients import cards, chosen_client, root_url
 from gateway.dashboard.guard import member_of
 from gateway.dashboard.offered import account_of, model_choices
 
@@ -29,11 +29,13 @@ def connect(request: HttpRequest) -> HttpResponse:
     models = model_choices(member)
     asked = request.GET.get("model", "")
     model = asked if asked in dict(models) else next((model_id for model_id, _label in models), "")
+    shown = cards(request, model)
     context = {
         "account": account_of(member),
         "models": models,
         "model": model,
-        "cards": cards(request, model),
+        "cards": shown,
+        "client": chosen_client(shown, request.GET.get("client", "")),
         "base_url": f"{root_url(request)}/v1",
     }
     return render(request, "dashboard/connect.html", context)

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.keys import KeyRefused, key_change, key_issue, key_revoke, key_rotate
 from accounts.models import ApiKey
-from gateway.dashboard.clients import cards
+from gateway.dashboard.clients import cards, chosen_client
 from gateway.dashboard.guard import member_of
 from gateway.dashboard.key_forms import KeyChangeForm, KeyForm, RotateForm
 from gateway.dashboard.key_rows import row_of, rows_of
@@ -46,7 +46,7 @@ def key_new(request: HttpRequest) -> HttpResponse:
     member = member_of(request)
     form = KeyForm(request.POST or None, models=model_choices(member))
     if request.method != "POST" or not form.is_valid():
-        return render(request, "dashboard/key_new.html", {"form": form})
+        return render(request, "dashboard/key_new.html", {"form": form, "section": "keys"})
     if not is_first(request, form.cleaned_data["once"]):
         return _sent_before(request)
     try:
@@ -55,7 +55,7 @@ def key_new(request: HttpRequest) -> HttpResponse:
         )
     except KeyRefused as error:
         form.add_error(None, str(error))
-        return render(request, "dashboard/key_new.html", {"form": form})
+        return render(request, "dashboard/key_new.html", {"form": form, "section": "keys"})
     note(request, ISSUED, key)
     return _shown_once(request, key, text)
 
@@ -128,8 +128,9 @@ def _own(request: HttpRequest, pk: int) -> ApiKey:
 def _shown_once(request: HttpRequest, key: ApiKey, text: str, **more: Any) -> HttpResponse:
     offer = offer_of(member_of(request))
     model = next(iter(key.allowed_models), "") or (offer.models[0].id if offer and offer.models else "")
-    context = {"key": key, "api_key": text, "cards": cards(request, model), "model": model, "section": "keys"}
-    return render(request, "dashboard/key_created.html", context | more)
+    shown = cards(request, model)
+    context = {"key": key, "api_key": text, "cards": shown, "client": chosen_client(shown), "model": model}
+    return render(request, "dashboard/key_created.html", {**context, "section": "keys", **more})
 
 
 def _sent_before(request: HttpRequest) -> HttpResponse:

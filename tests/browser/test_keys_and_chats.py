@@ -216,14 +216,6 @@ def test_a_pasted_key_is_used_and_not_revoked(member: Browser, account: Account)
     assert key.is_live
 
 
-def test_another_model_keeps_the_chosen_client(member: Browser, offered: list[str]) -> None:
-    member.open(CONNECT)
-    member.click("[data-client=dify]")
-    member.choose("#model", offered[1])
-    member.at(f"{CONNECT}?model={offered[1]}")
-    assert [each.text for each in member.all("[data-client][aria-pressed=true]")] == ["Dify"]
-
-
 # Keys
 
 

@@ -232,6 +232,12 @@ def test_looking_changes_nothing(page: Client, key: ApiKey, what: str) -> None:
     assert audited() == []
 
 
+@pytest.mark.parametrize("what", ["", "new/", "{pk}/", "{pk}/edit/", "{pk}/rotate/", "{pk}/revoke/"])
+def test_the_menu_says_that_these_are_the_keys(page: Client, key: ApiKey, what: str) -> None:
+    address = KEYS + what.format(pk=key.pk)
+    assert f'href="{KEYS}" aria-current="page"' in words(page.get(address))
+
+
 @pytest.mark.parametrize("what", ["", "edit/", "rotate/", "revoke/"])
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_somebody_elses_key_is_not_there(page: Client, what: str, method: str) -> None:

@@ -9,29 +9,33 @@ function chooseClient(slug) {
   document.querySelectorAll("[data-client]").forEach((button) => {
     button.setAttribute("aria-pressed", String(button.dataset.client === slug));
   });
+  document.querySelectorAll("[data-chosen-client]").forEach((field) => { field.value = slug; });
 }
 
-function knownClient(slug) {
-  return slug && document.querySelector(`[data-client="${CSS.escape(slug)}"]`);
+// Where the page can be asked for again, its address names the client too.
+function showClient(slug) {
+  chooseClient(slug);
+  if (document.querySelector("[data-chosen-client]")) {
+    const address = new URL(location);
+    address.searchParams.set("client", slug);
+    address.hash = "";
+    history.replaceState(history.state, "", address);
+  }
 }
 
-document.querySelectorAll("[data-client-choices]").forEach((choices) => {
-  choices.hidden = false;
-  const asked = location.hash.slice(1);
-  chooseClient(knownClient(asked) ? asked : choices.querySelector("[data-client]").dataset.client);
-  choices.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-client]");
-    if (button) {
-      chooseClient(button.dataset.client);
-      history.replaceState(null, "", `#${button.dataset.client}`);
-    }
-  });
+document.addEventListener("click", (event) => {
+  const choice = event.target.closest("[data-client]");
+  const start = event.target.closest("[data-check-start]");
+  if (choice) {
+    showClient(choice.dataset.client);
+  } else if (start) {
+    check(start.closest("[data-check]"));
+  }
 });
 
-// Another model loads the page again: the chosen client stays.
-document.querySelectorAll("form[data-keep-client]").forEach((form) => {
-  form.addEventListener("submit", () => { form.action = location.hash; });
-});
+if (document.querySelector(`[data-client="${CSS.escape(location.hash.slice(1))}"]`)) {
+  showClient(location.hash.slice(1));
+}
 
 // Checks
 
@@ -211,7 +215,3 @@ async function check(box) {
     stop.hidden = true;
   }
 }
-
-document.querySelectorAll("[data-check-start]").forEach((button) => {
-  button.addEventListener("click", () => check(button.closest("[data-check]")));
-});

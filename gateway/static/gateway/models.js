@@ -33,7 +33,6 @@ function show() {
 }
 
 if (list) {
-  document.querySelector("[data-models-toolbar]").hidden = false;
   search.addEventListener("input", show);
   can.addEventListener("change", show);
   sort.addEventListener("change", () => list.append(...[...list.children].sort(ORDERS[sort.value])));
