@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Act(TextChoices):
-    """What the member can do about it; each is a button that leads to the account's page."""
+    """What the member can do about it: two begin at once, the others lead to a place on the account's page."""
 
     NONE = "", ""
     LOG_IN = "log-in", _("Log in now")

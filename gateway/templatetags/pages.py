@@ -16,6 +16,8 @@ register = template.Library()
 register.filter("milliseconds", formats.milliseconds)
 register.filter("duration", formats.duration)
 
+TONE_ICONS: dict[str, str] = {"good": "check_circle", "busy": "sync", "warn": "front_hand", "bad": "error"}
+
 
 @register.filter
 def moment(value: datetime | None) -> SafeString:
@@ -44,6 +46,12 @@ def tokens(value: int | None, estimated: bool = False) -> str:
 def icon(name: str) -> SafeString:
     """One of the theme's symbols, as decoration: a word beside it, or the button's label, says what it means."""
     return format_html('<span class="material-symbols-outlined" aria-hidden="true">{}</span>', name)
+
+
+@register.simple_tag
+def tone_icon(tone: str) -> SafeString:
+    """The symbol of a state, the same on every page."""
+    return icon(TONE_ICONS.get(tone, "info"))
 
 
 @register.simple_tag

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django import template
 from django.utils.html import json_script
 from django.utils.safestring import SafeString
@@ -9,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.keys import CHECK_NAME
 from gateway import formats
+from gateway.charts import Chart
 from gateway.formats import Tone
 from gateway.models import TokenSource, UsageRecord, UsageStatus
 from gateway.usage import explanations
@@ -56,3 +59,9 @@ def key_label(record: UsageRecord) -> str:
 def error_causes(element_id: str) -> SafeString:
     """What each code of an error means, for pages that make requests themselves."""
     return json_script(explanations.causes(), element_id)
+
+
+@register.filter
+def any_drawn(charts: Iterable[Chart]) -> bool:
+    """Whether one of them needs the script that draws."""
+    return not all(chart.is_empty for chart in charts)

@@ -136,6 +136,16 @@ class TestOverview:
         assert "logged out" in text(page.get(url))
         assert page.get(url, {"seen": standing_of(member).mark}).status_code == 204
 
+    def test_what_the_member_can_begin_is_begun_by_its_button(self, page: Client, account: Account) -> None:
+        assert 'action="/dashboard/account/log-in/"' in text(page.get(OVERVIEW))
+        Account.objects.update(login_block=LoginBlock.NEEDS_YOU)
+        assert 'action="/dashboard/account/live/"' in text(page.get(OVERVIEW))
+
+    def test_what_draws_charts_is_loaded_where_there_is_one(self, page: Client, member: Member) -> None:
+        assert "chart.js" not in text(page.get(OVERVIEW))
+        record(member)
+        assert "chart.js" in text(page.get(OVERVIEW))
+
     def test_a_poll_after_the_sign_out_leads_the_page_to_the_sign_in(self) -> None:
         headers = {**HTMX, "HX-Current-URL": "http://testserver/dashboard/"}
         answer = Client().get("/dashboard/health/", headers=headers)
