@@ -19,6 +19,8 @@
     defaultModelsExpandDepth: 0,
     docExpansion: "list",
     persistAuthorization: false,
+    // The page has its own main part, of which this is one.
+    onComplete: () => place.querySelector("main").setAttribute("role", "group"),
     requestInterceptor: (request) => {
       if (request.method && request.method !== "GET") {
         request.headers["X-CSRFToken"] = place.dataset.csrf;

@@ -125,7 +125,7 @@ class AnswerView {
     this.due = null;
     this.waiting = make("p", "waiting", texts.waiting);
     this.prose = make("div", "answer");
-    this.root = make("article", "turn theirs", make("div", "turn-name", model), this.waiting, this.prose);
+    this.root = make("article", "turn theirs", make("h2", "turn-name", model), this.waiting, this.prose);
     this.root.setAttribute("aria-label", model);
   }
 
