@@ -122,6 +122,9 @@ def admin_key(sample: Sample) -> str:
     return f"/admin/accounts/apikey/{sample.key.pk}/change/"
 
 
+TOLD = "[data-begun=told]"
+"""The WebSocket of an account's logins has said how they are."""
+
 PAGES = (
     Page("sign-in", "nobody", "/dashboard/sign-in/"),
     Page("password-reset", "nobody", "/dashboard/password-reset/"),
@@ -129,12 +132,12 @@ PAGES = (
     Page("invitation", "nobody", lambda sample: f"/dashboard/invitation/{sample.invitation}/"),
     Page("first-admin", "nobody", "/dashboard/sign-in/", then=become_first_admin),
     Page("invitation-gone", "nobody", lambda sample: f"/dashboard/first-admin/{sample.first_admin}/", "410 (Gone)"),
-    Page("welcome", "alice", "/dashboard/welcome/"),
+    Page("welcome", "alice", "/dashboard/welcome/", ready=TOLD),
     Page("welcome-key", "tom", "/dashboard/welcome/", then=choose_first_client),
     Page("overview", "alice", "/dashboard/"),
     Page("overview-needs-you", "wei", "/dashboard/"),
-    Page("account", "alice", "/dashboard/account/"),
-    Page("account-needs-you", "wei", "/dashboard/account/"),
+    Page("account", "alice", "/dashboard/account/", ready=TOLD),
+    Page("account-needs-you", "wei", "/dashboard/account/", ready=TOLD),
     Page("handover", "alice", "/dashboard/handover/"),
     Page("keys", "alice", "/dashboard/keys/"),
     Page("keys-none", "wei", "/dashboard/keys/"),
@@ -154,7 +157,7 @@ PAGES = (
     Page("playground-needs-you", "wei", "/dashboard/playground/"),
     Page("settings", "alice", "/dashboard/settings/"),
     Page("second-factor-set-up", "alice", "/dashboard/second-factor/set-up/"),
-    Page("api-docs", "alice", "/api/docs/"),
+    Page("api-docs", "alice", "/api/docs/", ready="#operations[role=group]"),
     Page("not-found", "alice", "/dashboard/nothing/", "404 (Not Found)"),
     Page("admin-not-found", "admin", "/admin/nothing/", "404 (Not Found)"),
     Page("admin", "admin", "/admin/"),

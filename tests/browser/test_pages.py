@@ -1,4 +1,4 @@
-"""What holds for all pages: no barriers, no errors, no other host, and room enough on a phone."""
+"""What holds for all pages: no barriers, no errors, no other host, no jumps, and room enough on a phone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.axe import barriers
 from tests.browser.browser import DESKTOP, PHONE, Browser
+from tests.browser.jumps import fast, jumps, slow_and_new
 from tests.browser.pages import PAGES
 from tests.browser.sample import Sample, make_sample
 from tests.school import School
@@ -52,6 +53,30 @@ def test_pages_have_no_barriers_and_fit_the_window_and_a_phone(
             found[page.name] += left_in_english(browser)
         browser.size(*PHONE)
         found[page.name] += too_wide(browser)
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+MEMBERS_PAGES = [page for page in PAGES if page.who != "admin"]
+OFTEN_SEEN = {"overview", "account", "models", "connect"}
+
+
+def test_members_pages_do_not_jump(browser: Browser, sample: Sample) -> None:
+    browser.size(*PHONE)
+    found = {}
+    for page in MEMBERS_PAGES:
+        page.open(browser, sample)
+        found[page.name] = jumps(browser)
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_pages_that_come_slowly_do_not_jump(browser: Browser, sample: Sample) -> None:
+    browser.size(*PHONE)
+    found = {}
+    for page in (page for page in MEMBERS_PAGES if page.name in OFTEN_SEEN):
+        slow_and_new(browser)
+        page.open(browser, sample)
+        found[page.name] = jumps(browser)
+    fast(browser)
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 

@@ -257,6 +257,7 @@
     ended = true;
     socket.close();
     const good = login?.outcome?.tone === "good";
+    const held = document.activeElement === document.body || box.contains(document.activeElement);
     for (const name of ["screen", "typing", "stop", "time", "asked"]) {
       part(name).hidden = true;
     }
@@ -265,6 +266,10 @@
     part("bad").hidden = good;
     part("message").textContent = login?.message ?? "";
     part("end").hidden = false;
+    if (held) {
+      // What had the focus is gone: the end gets it, and is read.
+      part("end").focus();
+    }
   }
 
   box.addEventListener("login-progress", (event) => !ended && show(event.detail));

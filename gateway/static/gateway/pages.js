@@ -1,6 +1,24 @@
 // What every page does: the menu on phones, the theme's switch, copying, no form sent twice, the browser's time zone.
-// Texts come from the page's `data-` attributes, where they are translated.
+// Texts come from `data-` attributes of the page and of this script's element, where they are translated.
 "use strict";
+
+const WORDS = document.currentScript.dataset;
+const TOLD_MS = 8000;
+
+// What has no place of its own on the page: for screen readers alone, or for everybody.
+const told = document.createElement("p");
+told.setAttribute("role", "status");
+let toldTimer = 0;
+
+function tell(text, everybody = false) {
+  told.className = everybody ? "told" : "visually-hidden";
+  told.textContent = text;
+  clearTimeout(toldTimer);
+  toldTimer = text ? setTimeout(tell, TOLD_MS, "") : 0;
+}
+
+tell("");
+document.body.append(told);
 
 function showTheme(button) {
   button.querySelector("[data-theme-name]").textContent = button.dataset[THEME.choice];
@@ -10,26 +28,54 @@ function nextTheme(button) {
   const at = THEME.choices.indexOf(THEME.choice);
   THEME.choice = THEME.choices[(at + 1) % THEME.choices.length];
   showTheme(button);
+  tell(button.dataset[THEME.choice]);
 }
 
 function toggleMenu(button, open) {
   const show = open ?? button.getAttribute("aria-expanded") !== "true";
   button.setAttribute("aria-expanded", String(show));
-  document.getElementById(button.getAttribute("aria-controls")).classList.toggle("open", show);
+  menuOf(button).classList.toggle("open", show);
+}
+
+function menuOf(button) {
+  return document.getElementById(button.getAttribute("aria-controls"));
+}
+
+function openMenu() {
+  return document.querySelector("[data-menu][aria-expanded='true']");
+}
+
+// A tap beside the open menu closes it, and so does the focus that leaves it.
+function closeMenuBeside(event) {
+  const button = openMenu();
+  if (button && !button.contains(event.target) && !menuOf(button).contains(event.target)) {
+    toggleMenu(button, false);
+  }
 }
 
 async function copyText(text) {
-  // The clipboard needs https or localhost; elsewhere the old way still works.
-  if (navigator.clipboard) {
+  // The clipboard needs https or localhost, and the browser's leave; elsewhere the old way may still work.
+  try {
     await navigator.clipboard.writeText(text);
-    return true;
+  } catch {
+    if (!copySelected(text)) {
+      tell(WORDS.notCopied, true);
+      return false;
+    }
   }
+  tell(WORDS.copied);
+  return true;
+}
+
+function copySelected(text) {
+  const before = document.activeElement;
   const area = document.createElement("textarea");
   area.value = text;
   document.body.append(area);
   area.select();
   const done = document.execCommand("copy");
   area.remove();
+  before.focus({ preventScroll: true });
   return done;
 }
 
@@ -73,11 +119,20 @@ document.addEventListener("click", (event) => {
   }
 });
 
+document.addEventListener("click", closeMenuBeside);
+document.addEventListener("focusin", closeMenuBeside);
 document.addEventListener("keydown", (event) => {
-  const menu = document.querySelector("[data-menu][aria-expanded='true']");
+  const menu = openMenu();
   if (event.key === "Escape" && menu) {
     toggleMenu(menu, false);
     menu.focus();
+  }
+});
+
+// Another language is that of the page as it is now, with its filters and its place.
+document.addEventListener("submit", ({ target: form }) => {
+  if (form.matches("[data-language]")) {
+    form.elements.next.value = location.pathname + location.search + location.hash;
   }
 });
 
@@ -103,10 +158,14 @@ window.addEventListener("pagehide", () => {
   document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
 });
 
-// A select or checkbox with `data-auto-submit` sends its form when it changes.
-document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-auto-submit]")) {
-    event.target.form.requestSubmit();
+// A part of the page that was asked for anew sums itself up in `data-sum`: it gets the focus that went with what stood
+// there, or is told.
+document.addEventListener("htmx:afterSettle", (event) => {
+  const sum = event.target.querySelector("[data-sum]");
+  if (sum && document.activeElement === document.body) {
+    sum.focus({ preventScroll: true });
+  } else if (sum) {
+    tell(sum.textContent.trim());
   }
 });
 
