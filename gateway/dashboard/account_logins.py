@@ -33,8 +33,8 @@ class Login:
 def logins_of(account: Account) -> tuple[Login | None, list[Login]]:
     """The latest, None while it runs; and those before it, the newest first."""
     attempts = list(LoginAttempt.objects.filter(account=account)[:SHOWN])
-    latest = attempts[0] if attempts and attempts[0].ended_at else None
-    return latest and _login(latest), [_login(attempt) for attempt in attempts[1:] if attempt.ended_at]
+    latest = _login(attempts[0]) if attempts and attempts[0].ended_at else None
+    return latest, [_login(attempt) for attempt in attempts[1:] if attempt.ended_at]
 
 
 def picture_of(account: Account, attempt_id: UUID) -> bytes | None:
