@@ -107,6 +107,9 @@ def key_rotate(*, key: ApiKey, grace: timedelta) -> tuple[ApiKey, str]:
 
 def key_change(*, key: ApiKey, **changes: Unpack[KeyChanges]) -> None:
     """Change what is named; the next request finds it. Raises `ValidationError`."""
+    if "expires_at" in changes and changes["expires_at"] != key.expires_at and key.replacements.exists():
+        # It ends with its grace: to live on, it would have to be asked for by name.
+        raise ValidationError({"expires_at": _("Another key replaces this one, so its expiry stays as it is.")})
     _apply(key, changes)
     key.save(update_fields=list(changes))
 

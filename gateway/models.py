@@ -100,11 +100,22 @@ class TokenSource(models.TextChoices):
 class UsageRecord(models.Model):
     """One request to the API, also when it failed or was cancelled. Times in milliseconds; null = unknown."""
 
+    # Member and key stand first in indices below: none of their own.
     member = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, verbose_name=_("member")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("member"),
     )
     api_key = models.ForeignKey(
-        "accounts.ApiKey", on_delete=models.SET_NULL, null=True, blank=True, verbose_name=_("API key")
+        "accounts.ApiKey",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("API key"),
     )
     account = models.ForeignKey(
         "accounts.Account", on_delete=models.SET_NULL, null=True, blank=True, verbose_name=_("account")
@@ -149,7 +160,11 @@ class UsageRecord(models.Model):
                 name="usage_without_key",
             ),
             models.Index(fields=("model", "-created_at", "-id"), name="usage_by_model"),
+            models.Index(fields=("member", "status", "-created_at", "-id"), name="usage_by_member_status"),
+            models.Index(fields=("api_key", "status", "-created_at", "-id"), name="usage_by_key_status"),
             models.Index(fields=("status", "-created_at", "-id"), name="usage_by_status"),
+            models.Index(fields=("error_code", "-created_at", "-id"), name="usage_by_error"),
+            models.Index(fields=("endpoint", "-created_at", "-id"), name="usage_by_endpoint"),
             models.Index(fields=("lease_until",), condition=models.Q(status="open"), name="usage_open"),
         )
 

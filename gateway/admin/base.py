@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import DataError, models
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -59,6 +59,15 @@ class ModelAdmin(ThemedAdmin[Row]):
     list_fullwidth = True
     # What the audit says of a changed field; of any other field, that something was changed.
     change_notes: ClassVar[dict[str, str]] = {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """A filter by what no column can hold, such as a NUL or the year 0, is a wrong address."""
+        if any("\0" in value for values in request.GET.lists() for value in values[1]):
+            raise BadRequest("The address holds a NUL character.")
+        try:
+            return super().changelist_view(request, extra_context)
+        except (ValueError, OverflowError, DataError) as error:
+            raise BadRequest("The address filters by what no column can hold.") from error
 
     def refusal(self, request: HttpRequest, permission: str, row: Row) -> str | Promise:
         """Why this person may not do to this row what needs the permission; "" where they may."""

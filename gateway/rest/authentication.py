@@ -44,7 +44,8 @@ class KeyAuthentication(BaseAuthentication):
                 code="second_factor_required",
             )
         if caller.bounds.are_counted:
-            auth.check_standing(allowances.take(key.pk, caller.bounds))
+            request._request.key_standing = standing = allowances.take(key.pk, caller.bounds)  # type: ignore[attr-defined]
+            auth.check_standing(standing)
         return key.member, key
 
     def authenticate_header(self, request: Request) -> str:

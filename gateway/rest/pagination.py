@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -91,9 +92,10 @@ def _after(model: type[Model], cursor: str) -> Q:
     """The rows after the one that the cursor names."""
     try:
         at, pk = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        created_at = datetime.fromisoformat(at)
-        key = model._meta.pk.to_python(pk)
-    except (ValueError, TypeError):
+        created_at = datetime.fromisoformat(at).astimezone(UTC)
+        key = model._meta.pk.to_python(str(pk))
+        model._meta.pk.run_validators(key)
+    except (ValueError, TypeError, OverflowError, ValidationError):
         message = _("This is no cursor. Take it from “next” of the page before.")
         raise exceptions.ValidationError({"cursor": [message]}) from None
     # The first condition bounds the index; alternatives alone would not.

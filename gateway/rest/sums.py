@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from django.db.models import F, Q
@@ -71,8 +71,9 @@ def _grouping(group: Group) -> dict[str, F]:
 
 
 def _begin(by: Period, moment: datetime) -> datetime:
+    """In UTC: by a clock that is set back in autumn, two hours would be one."""
     begin = rollups.hour_start(moment) if by == "hour" else rollups.day_start(moment)
-    return begin.astimezone(timezone.get_default_timezone())
+    return begin.astimezone(UTC)
 
 
 def _following(by: Period, moment: datetime) -> datetime:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, cast
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -19,11 +20,16 @@ from gateway.rest.pagination import NewestFirst
 from gateway.rest.scope import MEMBER_PARAMETER, member_asked_for, records_of
 from gateway.rest.sums import Sum, sums
 from gateway.rest.views import View
+from gateway.usage import rollups
 from gateway.usage.explanations import Retry, Who, explain
 from gateway.usage.log import Filters
 from gateway.usage.timeline import timeline
 
 LONGEST = {"hour": timedelta(days=31), "day": timedelta(days=1100)}
+PAGE_OF_GROUPS = {"hour": timedelta(days=1), "day": timedelta(days=14)}
+"""Grouped by model or key an hour or a day may have hundreds of sums: so long is then a page of them."""
+BOUNDS = (MinValueValidator(datetime(2000, 1, 1, tzinfo=UTC)), MaxValueValidator(datetime(2100, 1, 1, tzinfo=UTC)))
+"""At either end of the calendar a time zone leads beyond it."""
 DEFAULT = {"hour": timedelta(days=1), "day": timedelta(days=30)}
 
 
@@ -143,8 +149,12 @@ class Between(serializers.Serializer[None]):
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """`from` is a word of Python, so it cannot be declared as the others are."""
         bounds: dict[str, serializers.Field[Any, Any, Any, Any]] = {
-            "from": serializers.DateTimeField(required=False, help_text="From this time on (ISO 8601)."),
-            "to": serializers.DateTimeField(required=False, help_text="Before this time (ISO 8601)."),
+            "from": serializers.DateTimeField(
+                required=False, validators=BOUNDS, help_text="From this time on (ISO 8601)."
+            ),
+            "to": serializers.DateTimeField(
+                required=False, validators=BOUNDS, help_text="Before this time (ISO 8601)."
+            ),
         }
         return {**super().get_fields(), **bounds}
 
@@ -200,8 +210,9 @@ class SumSerializer(serializers.Serializer[Any]):
         return sum.group if self.context["group"] == "key" else None
 
 
-@extend_schema_serializer(examples=[OpenApiExample("One day of one model", {"results": [SUM]})])
+@extend_schema_serializer(examples=[OpenApiExample("One day of one model", {"next": None, "results": [SUM]})])
 class RollupsSerializer(serializers.Serializer[None]):
+    next = serializers.URLField(allow_null=True, help_text="The address of the following page; null on the last.")
     results = SumSerializer(many=True)
 
 
@@ -242,6 +253,8 @@ class Rollups(UsageView):
     def get(self, request: Request) -> Response:
         """Sums by hour (at most 31 days at once) or day, up to this moment. Those without requests are left out.
 
+        Grouped, a page is a day by hour or 14 days by day; `next` is the address of the following one.
+
         Hours and days are whole ones of the gateway's time zone: the first is that of `from`, the last that of `to`.
         """
         query = RollupQuery(data=request.query_params)
@@ -251,8 +264,25 @@ class Rollups(UsageView):
         owner = Q() if member is None else Q(member=member)
         if "key" in wanted:
             owner &= Q(api_key_id=wanted["key"])
-        rows = sums(by=wanted["by"], start=wanted["from"], end=wanted["to"], group=wanted["group"], owner=owner)
-        return Response({"results": SumSerializer(rows, many=True, context={"group": wanted["group"]}).data})
+        end = _page_end(wanted)
+        rows = sums(by=wanted["by"], start=wanted["from"], end=end, group=wanted["group"], owner=owner)
+        following = _rollups_from(request, end, wanted["to"]) if end < wanted["to"] else None
+        results = SumSerializer(rows, many=True, context={"group": wanted["group"]}).data
+        return Response({"next": following, "results": results})
+
+
+def _page_end(wanted: dict[str, Any]) -> datetime:
+    """Where this page of sums ends: at the beginning of an hour or day, unless it is the last."""
+    if not wanted["group"]:
+        return cast(datetime, wanted["to"])
+    begin = rollups.hour_start if wanted["by"] == "hour" else rollups.day_start
+    return min(cast(datetime, wanted["to"]), begin(wanted["from"] + PAGE_OF_GROUPS[wanted["by"]]))
+
+
+def _rollups_from(request: Request, start: datetime, end: datetime) -> str:
+    query = request.query_params.copy()
+    query["from"], query["to"] = start.isoformat(), end.isoformat()
+    return f"{request.build_absolute_uri(request.path)}?{query.urlencode()}"
 
 
 def _filters(wanted: dict[str, Any]) -> Filters:

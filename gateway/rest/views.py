@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db.models import Model
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from accounts import audit
 from gateway.addresses import client_address
+from gateway.allowances import Standing
 from gateway.rest.scope import asker, refuse_without
 
 
@@ -32,6 +33,14 @@ class View(APIView):
     @property
     def default_response_headers(self) -> dict[str, str]:
         return {**super().default_response_headers, "Cache-Control": "no-store"}
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """With what the key has left, where it has limits: also where it has none left."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        standing: Standing | None = getattr(self.request._request, "key_standing", None)
+        for name, value in (standing.headers() if standing else {}).items():
+            answer.headers[name] = value
+        return answer
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)

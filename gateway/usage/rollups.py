@@ -14,6 +14,7 @@ Hours and days are those of the gateway's time zone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from django.db import transaction
@@ -28,7 +29,8 @@ ENDED = ~Q(status=UsageStatus.OPEN)
 GROUPS = ("member_id", "api_key_id", "model")
 AN_HOUR = timedelta(hours=1)
 SETTLES_AFTER = timedelta(hours=1)
-HOURS_IN_ONE_RUN = 500
+HOURS_IN_ONE_RUN = 48
+"""Some seconds of work: an old database is summed over some minutes, between which requests have their turn."""
 BATCH = 500
 
 
@@ -79,7 +81,6 @@ def _midnight(moment: datetime, *, days: int) -> datetime:
     return datetime.combine(day, time.min, tzinfo=zone)
 
 
-@transaction.atomic
 def _roll_up_one() -> bool:
     start = _first_hour()
     if start is None:
@@ -88,9 +89,15 @@ def _roll_up_one() -> bool:
     end = _step_end(start, settled)
     if end > settled or _still_running(start, end):
         return False
+    # Read before: SQLite lets nobody else write in a transaction that writes.
+    return _write_hour(start, end, _hour(start, end))
+
+
+@transaction.atomic
+def _write_hour(start: datetime, end: datetime, made: Sequence[UsageRollup]) -> bool:
     if not RolledUp.objects.filter(until=start).update(until=end):
         return False
-    _write_hour(start, end)
+    UsageRollup.objects.bulk_create(made, batch_size=BATCH)
     midnight = _midnight(start, days=1)
     if end >= midnight:
         _write_day(day_start(start), midnight)
@@ -120,21 +127,23 @@ def _still_running(start: datetime, end: datetime) -> bool:
     return running.exists()
 
 
-def _write_hour(start: datetime, end: datetime) -> None:
+def _hour(start: datetime, end: datetime) -> list[UsageRollup]:
     ended = UsageRecord.objects.filter(ENDED, created_at__gte=start, created_at__lt=end)
     rows = ended.order_by().values(*GROUPS).annotate(**tally.sums_of_records())
-    _write(HOUR, start, rows)
+    return _made(HOUR, start, rows)
 
 
 def _write_day(start: datetime, end: datetime) -> None:
     UsageRollup.objects.filter(period=DAY, start=start).delete()
     hours = UsageRollup.objects.filter(period=HOUR, start__gte=start, start__lt=end)
-    _write(DAY, start, hours.values(*GROUPS).annotate(**tally.sums_of_rollups()))
-
-
-def _write(period: UsageRollup.Period, start: datetime, rows: QuerySet[UsageRecord] | QuerySet[UsageRollup]) -> None:
-    made = [tally.rollup(period, start, row) for row in rows]  # type: ignore[arg-type]  # rows of values
+    made = _made(DAY, start, hours.values(*GROUPS).annotate(**tally.sums_of_rollups()))
     UsageRollup.objects.bulk_create(made, batch_size=BATCH)
+
+
+def _made(
+    period: UsageRollup.Period, start: datetime, rows: QuerySet[UsageRecord] | QuerySet[UsageRollup]
+) -> list[UsageRollup]:
+    return [tally.rollup(period, start, row) for row in rows]  # type: ignore[arg-type]  # rows of values
 
 
 @transaction.atomic

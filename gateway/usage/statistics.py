@@ -65,8 +65,7 @@ class UsageOver:
 def usage_over(span: Span, *, zone: tzinfo, member: Member | None = None, api_key: ApiKey | None = None) -> UsageOver:
     """The usage of `member`, of `api_key`, or of everybody; days are those of `zone`.
 
-    Only requests that have ended count. In zones that differ from the gateway's by a part of an hour, an hour that
-    lies on both sides of midnight counts for the day in which it begins.
+    Only requests that have ended count.
     """
     starts = _starts(span, zone)
     cells: dict[tuple[int, str], Tally] = defaultdict(Tally)
@@ -114,7 +113,11 @@ def _sums(span: Span, starts: Sequence[datetime], owner: Q) -> Iterator[Sums]:
     if not span.is_hourly and all(start == rollups.day_start(start) for start in starts):
         hours_from = max(rollups.day_start(until), first)
         yield from _rolled_up(rollups.DAY, first, hours_from, starts, owner)
-    yield from _rolled_up(rollups.HOUR, hours_from, until, starts, owner)
+    # In zones that differ from the gateway's by a part of an hour, hours lie on both sides of a midnight.
+    split = [hour for hour in map(rollups.hour_start, starts) if hour not in starts and hour < until]
+    yield from _rolled_up(rollups.HOUR, hours_from, until, starts, owner & ~Q(start__in=split))
+    for hour in split:
+        yield from _recorded(max(hour, first), starts, owner & Q(created_at__lt=hour + rollups.AN_HOUR))
     yield from _recorded(until, starts, owner)
 
 

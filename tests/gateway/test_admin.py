@@ -125,14 +125,24 @@ class TestUsage:
         record("b", model="gpt", created_at=datetime(2025, 3, 2, 4, tzinfo=UTC), **other)
         assert shown(boss.get(f"{USAGE}?{query}")) == found
 
-    def test_a_rare_value_is_sought_among_the_newest_unless_a_time_is_chosen(
-        self, monkeypatch: pytest.MonkeyPatch, boss: Client
-    ) -> None:
-        monkeypatch.setattr("gateway.admin.rows.SEARCHED", 1)
-        record("old", error_code="rare", created_at=datetime(2025, 3, 2, 4, tzinfo=UTC))
-        record("new")
-        assert shown(boss.get(f"{USAGE}?error_code=rare")) == set()
-        assert shown(boss.get(f"{USAGE}?error_code=rare&created_at__year=2025")) == {"old"}
+    @pytest.mark.parametrize("order", ["o=2", "o=-3", "o=6.1", "o=4"])
+    def test_the_order_is_that_of_time_alone(self, boss: Client, order: str) -> None:
+        record("new", model="z", total_ms=1)
+        record("old", model="a", total_ms=2, created_at=datetime(2025, 3, 2, 4, tzinfo=UTC))
+        ids = re.findall(r"usagerecord/(\d+)/change", text(boss.get(f"{USAGE}?{order}")))
+        newest_first = [str(each.pk) for each in UsageRecord.objects.order_by("-created_at")]
+        assert list(dict.fromkeys(ids)) == newest_first
+
+    def test_several_members_are_found_by_a_part_of_their_names(self, boss: Client, account: Account) -> None:
+        other = member_add(name="zhao", xjtlu_username="Zhao.A24").member
+        record("a", member=account.member)
+        record("b", member=other)
+        record("c", member=Member.objects.get(username="boss"))
+        assert shown(boss.get(f"{USAGE}?q=zha")) == {"a", "b"}
+
+    @pytest.mark.parametrize("query", ["model=%00", "created_at__year=99999", f"member__id__exact={2**70}"])
+    def test_what_no_column_can_hold_is_a_wrong_address(self, boss: Client, query: str) -> None:
+        assert boss.get(f"{USAGE}?{query}").status_code in (302, 400)
 
     def test_the_list_is_filtered_by_key(self, boss: Client, account: Account) -> None:
         key, _text = key_issue(member=account.member)
