@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
@@ -60,7 +59,7 @@ def milliseconds(value: int | None) -> str:
         return UNKNOWN
     if value < 1000:
         return _("%(number)s ms") % {"number": value}
-    return _("%(number)s s") % {"number": number_format(value / 1000, 1, force_grouping=True)}
+    return _("%(number)s s") % {"number": f"{value / 1000:,.1f}"}
 
 
 def duration(value: timedelta | None) -> str:
@@ -71,5 +70,6 @@ def count(value: int | None, *, estimated: bool) -> str:
     """`1,204`, `≈ 1,204` for an estimate, a dash for an unknown number."""
     if value is None:
         return UNKNOWN
-    number = number_format(value, 0, force_grouping=True)
+    # Django groups no digits of Chinese numbers.
+    number = f"{value:,}"
     return f"≈ {number}" if estimated else number

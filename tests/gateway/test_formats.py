@@ -1,4 +1,4 @@
-"""How the pages write times."""
+"""How the pages write times and numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone, translation
 
 from gateway import formats
+from gateway.charts import Chart, Series
 
 NOW = timezone.now()
 
@@ -38,3 +39,25 @@ def test_a_time_is_told_to_the_minute_below_a_day(away: timedelta, english: str,
 
 def test_an_unknown_time_is_a_dash() -> None:
     assert formats.relative(None) == formats.UNKNOWN
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_digits_of_a_large_number_stand_in_groups(language: str) -> None:
+    with translation.override(language):
+        assert formats.count(124_136, estimated=True) == "≈ 124,136"
+        assert formats.milliseconds(1_234_560).startswith("1,234.6")
+        row = Chart(
+            "id",
+            "title",
+            ["14:00"],
+            [
+                Series(
+                    "tokens",
+                    [
+                        124_136,
+                    ],
+                ),
+                Series("time", [None]),
+            ],
+        ).rows[0]
+        assert row["cells"] == f"<td>124,136</td><td>{translation.gettext('unknown')}</td>"

@@ -14,7 +14,7 @@ function dataset(series, index, kind) {
   const color = tone(`--series-${series.tone ?? (index % 6) + 1}`);
   return {
     label: series.label, data: series.data, backgroundColor: color, borderColor: color, spanGaps: false,
-    borderWidth: kind === "line" ? 2 : 0, pointRadius: kind === "line" ? 2 : 0, tension: 0.2, borderRadius: 3, maxBarThickness: 28,
+    borderWidth: kind === "line" ? 2 : 0, pointRadius: kind === "line" ? 2 : 0, tension: 0, borderRadius: 3, maxBarThickness: 28,
   };
 }
 
@@ -25,14 +25,22 @@ function axis(spec, more) {
   return { stacked: spec.stacked ?? false, border: { display: false }, ticks, ...more };
 }
 
+function withUnit(unit) {
+  return function tick(...value) {
+    return Chart.Ticks.formatters.numeric.apply(this, value) + unit;
+  };
+}
+
 function options(spec) {
   const color = tone("--text-quiet");
   const unit = spec.unit ? ` ${spec.unit}` : "";
+  const values = axis(spec, { beginAtZero: true, grid: { color: tone("--line") } });
+  values.ticks.callback = withUnit(unit);
   return {
-    responsive: true, maintainAspectRatio: false, animation: false, interaction: { mode: "index", intersect: false },
+    responsive: true, locale: document.documentElement.lang, maintainAspectRatio: false, animation: false, interaction: { mode: "index", intersect: false },
     scales: {
       x: axis(spec, { grid: { display: false } }),
-      y: axis(spec, { beginAtZero: true, grid: { color: tone("--line") } }),
+      y: values,
     },
     plugins: {
       legend: { display: spec.series.length > 1, position: "bottom", labels: { color, boxWidth: 12, boxHeight: 12 } },
@@ -41,14 +49,20 @@ function options(spec) {
   };
 }
 
-function draw(canvas) {
+function forget(canvas) {
   charts.get(canvas)?.destroy();
+  charts.delete(canvas);
+}
+
+function draw(canvas) {
+  forget(canvas);
   const spec = JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
   const data = { labels: spec.labels, datasets: spec.series.map((series, index) => dataset(series, index, spec.type)) };
   charts.set(canvas, new Chart(canvas, { type: spec.type, data, options: options(spec) }));
 }
 
 function drawAll(root = document) {
+  [...charts.keys()].filter((canvas) => !canvas.isConnected).forEach(forget);
   root.querySelectorAll("canvas[data-chart]").forEach(draw);
 }
 
