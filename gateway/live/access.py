@@ -52,8 +52,9 @@ def has_second_factor(scope: Scope) -> bool:
 
 
 def may_watch(member: Member, account_id: UUID) -> bool:
-    """The steps of an account's logins: for its owner and for staff."""
-    return member.is_staff or Account.objects.filter(pk=account_id, member=member).exists()
+    """The steps of an account's logins: for its owner, and for staff who may see logins."""
+    sees_all = member.is_staff and member.has_perm("tokens.view_loginattempt")
+    return sees_all or Account.objects.filter(pk=account_id, member=member).exists()
 
 
 def may_act(member: Member, attempt_id: UUID) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 from websockets import Origin
@@ -85,12 +86,15 @@ def progress_of(account: Account) -> str:
 # Progress
 
 
-def test_an_accounts_progress_is_for_its_owner_and_staff(
+def test_an_accounts_progress_is_for_its_owner_and_for_staff_who_may_see_logins(
     account: Account, stranger: Member, admin: Member, dial: Dial
 ) -> None:
+    helper = Member.objects.create_user("helper", is_staff=True)
     assert is_refused(dial, progress_of(account))
-    assert is_refused(dial, progress_of(account), stranger)
-    for member in (account.member, admin):
+    for member in (stranger, helper):
+        assert is_refused(dial, progress_of(account), member)
+    helper.user_permissions.add(Permission.objects.get(codename="view_loginattempt"))
+    for member in (account.member, admin, helper):
         assert said(dial(progress_of(account), member))["state"] == {"label": "logged in", "tone": "good"}
 
 
