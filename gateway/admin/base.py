@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import DataError, models
@@ -14,11 +15,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, gettext_noop
+from unfold.admin import ModelAdmin as Theme
 
 from accounts import audit
 from accounts.models import Member
 from gateway.addresses import client_address
+from gateway.admin.lists import row_checkbox
 from gateway.admin.outcomes import Outcomes
 
 Row = TypeVar("Row", bound=models.Model)
@@ -26,9 +30,8 @@ Row = TypeVar("Row", bound=models.Model)
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as ThemedAdmin
 else:
-    from unfold.admin import ModelAdmin as Themed
 
-    class ThemedAdmin(Themed):
+    class ThemedAdmin(Theme):
         """Takes its model's type as the type checker wants it; the theme's own takes none at run time."""
 
         def __class_getitem__(cls, row):
@@ -100,6 +103,10 @@ class ModelAdmin(ThemedAdmin[Row]):
             if why := self.refusal(request, permission, row):
                 return why
         return ""
+
+    @admin.display(description=Theme.action_checkbox.short_description)
+    def action_checkbox(self, row: Row) -> SafeString:
+        return row_checkbox(row.pk)
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """What `log_change` notes: an action for each kind of change; [] where nothing was changed."""

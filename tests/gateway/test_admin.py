@@ -64,6 +64,15 @@ def streamed(answer: Any) -> str:
     return async_to_sync(collected)().decode()
 
 
+def test_each_row_of_a_list_has_its_box_and_the_names_of_its_columns(boss: Client) -> None:
+    keys = [member_add(name=f"m{number}", xjtlu_username=f"M{number}").pk for number in range(3)]
+    page = text(boss.get("/admin/accounts/account/"))
+    for key in keys:
+        assert f'name="_selected_action" value="{key}"' in page
+    assert page.count('name="action-toggle"') == 1
+    assert page.count('data-label="state"') == 3
+
+
 class TestUsage:
     def test_the_list_shows_times_and_tokens(self, boss: Client, account: Account) -> None:
         counts: dict[str, Any] = {"prompt_tokens": 1204, "completion_tokens": 88, "token_source": TokenSource.SCHOOL}
