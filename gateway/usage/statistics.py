@@ -7,6 +7,7 @@ charts(usage)                                  # for templates/dashboard/chart.h
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,40 +113,56 @@ def _sums(span: Span, starts: Sequence[datetime], owner: Q) -> Iterator[Sums]:
     hours_from = first
     if not span.is_hourly and all(start == rollups.day_start(start) for start in starts):
         hours_from = max(rollups.day_start(until), first)
-        yield from _rolled_up(rollups.DAY, first, hours_from, starts, owner)
+        yield from _rolled_up(rollups.DAY, first, hours_from, starts, owner, is_exact=True)
     # In zones that differ from the gateway's by a part of an hour, hours lie on both sides of a midnight.
     split = [hour for hour in map(rollups.hour_start, starts) if hour not in starts and hour < until]
-    yield from _rolled_up(rollups.HOUR, hours_from, until, starts, owner & ~Q(start__in=split))
+    whole = owner & ~Q(start__in=split) if split else owner
+    yield from _rolled_up(rollups.HOUR, hours_from, until, starts, whole, is_exact=span.is_hourly)
     for hour in split:
         yield from _recorded(max(hour, first), starts, owner & Q(created_at__lt=hour + rollups.AN_HOUR))
     yield from _recorded(until, starts, owner)
 
 
 def _rolled_up(
-    period: UsageRollup.Period, since: datetime, until: datetime, starts: Sequence[datetime], owner: Q
+    period: UsageRollup.Period,
+    since: datetime,
+    until: datetime,
+    starts: Sequence[datetime],
+    owner: Q,
+    *,
+    is_exact: bool,
 ) -> Iterator[Sums]:
-    if since < until:
-        rows = UsageRollup.objects.filter(owner, period=period, start__gte=since, start__lt=until)
-        yield from _summed(rows.values(at=_place("start", starts), name=F("model")).annotate(**tally.sums_of_rollups()))
+    """`is_exact`: the sums are those of the very hours or days that are asked for, so none has to be placed."""
+    if since >= until:
+        return
+    rows = UsageRollup.objects.filter(owner, period=period, start__gte=since, start__lt=until)
+    place = F("start") if is_exact else _place("start", starts, since, until)
+    summed = _summed(rows.values(at=place, name=F("model")).annotate(**tally.sums_of_rollups()))
+    if is_exact:
+        places = {start: at for at, start in enumerate(starts)}
+        summed = ((places[at], model, sums) for at, model, sums in summed)
+    yield from summed
 
 
 def _recorded(since: datetime, starts: Sequence[datetime], owner: Q) -> Iterator[Sums]:
     rows = UsageRecord.objects.filter(owner, rollups.ENDED, created_at__gte=since).order_by()
-    yield from _summed(
-        rows.values(at=_place("created_at", starts), name=F("model")).annotate(**tally.sums_of_records())
-    )
+    place = _place("created_at", starts, since)
+    yield from _summed(rows.values(at=place, name=F("model")).annotate(**tally.sums_of_records()))
 
 
-def _place(field: str, starts: Sequence[datetime]) -> Case:
+def _place(field: str, starts: Sequence[datetime], since: datetime, until: datetime | None = None) -> Case:
     """Which of the hours or days a row lies in: told by the database, which spares thousands of rows the way here.
 
-    Grouped by this first: grouped by model, SQLite reads all records in the order of the models' index.
+    Grouped by this first: grouped by model, SQLite reads all records in the order of the models' index. Only the ends
+    between `since` and `until`, where the rows lie, are named: each of them is a comparison for each row.
     """
-    before = [When(**{f"{field}__lt": end}, then=Value(at)) for at, end in enumerate(starts[1:])]
-    return Case(*before, default=Value(len(before)), output_field=IntegerField())
+    first = bisect_right(starts, since)
+    last = len(starts) if until is None else bisect_left(starts, until)
+    ends = [When(**{f"{field}__lt": starts[at]}, then=Value(at - 1)) for at in range(first, last)]
+    return Case(*ends, default=Value(last - 1), output_field=IntegerField())
 
 
-def _summed(rows: Iterable[Mapping[str, Any]]) -> Iterator[Sums]:
+def _summed(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, str, Mapping[str, int]]]:
     for row in rows:
         yield row["at"], row["name"], tally.columns(row)
 
