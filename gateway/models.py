@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -33,6 +33,9 @@ class Lane(models.Model):
     sent_at = models.BigIntegerField(default=0)
     # Until then a worker is busy with this account's background calls.
     working_until = models.BigIntegerField(default=0)
+    # The member's sessions at the school that the gateway did not make, as was last seen, and when.
+    other_sessions = models.PositiveIntegerField(default=0)
+    others_seen_at = models.BigIntegerField(default=0)
 
     class Meta:
         verbose_name = _("lane")
@@ -41,6 +44,9 @@ class Lane(models.Model):
 
 class UpstreamSession(models.Model):
     """A session that the gateway made, or began to make, at the school. The row goes when the session is gone."""
+
+    # So many the school lets one user have open; those made in the browser count there too.
+    CAP: ClassVar = 50
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="upstream_sessions")
@@ -242,7 +248,7 @@ class Allowance(models.Model):
 
 
 class Heartbeat(models.Model):
-    """When a process of the gateway was last seen at work: `logins`, `live`, `calls`, `web`."""
+    """When a part of the installation was last seen at work, and its version: see gateway/health/heartbeats.py."""
 
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField(default=timezone.now)

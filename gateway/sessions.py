@@ -18,10 +18,10 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.utils import timezone
 
-from gateway import database, leases
+from gateway import database, leases, spacer
 from gateway.calls import Line
 from gateway.errors import SchoolError, SchoolRefused, TooManySessions
-from gateway.models import Installation, UpstreamSession
+from gateway.models import Installation, Lane, UpstreamSession
 from gateway.school.client import Session
 
 DELETE_AFTER = timedelta(seconds=2)
@@ -74,6 +74,7 @@ async def _create(line: Line, row: UpstreamSession, fields: dict[str, Any]) -> S
 async def _make_room(line: Line, *, keep: UUID) -> None:
     """At the school's cap: delete sessions of our own, the keep-alive last. Raises `TooManySessions`."""
     deadline = time.monotonic() + MAX_WAIT_FOR_ROOM_SECONDS
+    await database.run(_note_full, line.account_id)
     while True:
         await sweep(line)
         if await delete_due(line, retry_now=True):
@@ -101,7 +102,7 @@ async def sweep(line: Line) -> int:
     unknown = await database.run(_unknown, line.account_id)
     if not unknown:
         return 0
-    listed = await line.call(lambda client: client.list_sessions())
+    listed = await _listed(line)
     by_name = {session.name: session.id for session in listed}
     ids = {session.id for session in listed}
     gone = []
@@ -126,7 +127,7 @@ async def keep_alive(line: Line, model: str) -> None:
         except SchoolRefused:
             raise
         except SchoolError:
-            listed = await line.call(lambda client: client.list_sessions())
+            listed = await _listed(line)
             if row.school_id in {session.id for session in listed}:
                 raise
     if row is not None:
@@ -158,8 +159,19 @@ def accounts_with_work() -> list[UUID]:
 
 def mark(row_key: UUID) -> str:
     """The session's name at the school: installation and row."""
+    return f"{_our_mark()}{row_key.hex}"
+
+
+def _our_mark() -> str:
     installation, _ = Installation.objects.get_or_create(id=1)
-    return f"xg-{installation.mark.hex[:8]}-{row_key.hex}"
+    return f"xg-{installation.mark.hex[:8]}-"
+
+
+async def _listed(line: Line) -> list[Session]:
+    """The sessions that the account has at the school; how many of them are others' is noted."""
+    listed = await line.call(lambda client: client.list_sessions())
+    await database.run(_note_listed, line.account_id, [session.name for session in listed])
+    return listed
 
 
 async def _delete(line: Line, rows: list[UpstreamSession]) -> int:
@@ -201,6 +213,21 @@ def _found_again(key: UUID, school_id: int) -> None:
 
 def _forget(key: UUID) -> None:
     UpstreamSession.objects.filter(pk=key).delete()
+
+
+def _note_listed(account_id: UUID, names: list[str]) -> None:
+    ours = _our_mark()
+    _note_others(account_id, sum(not name.startswith(ours) for name in names))
+
+
+def _note_full(account_id: UUID) -> None:
+    """The school refuses one more session: what is not ours is the rest."""
+    ours = UpstreamSession.objects.filter(account_id=account_id, school_id__isnull=False).count()
+    _note_others(account_id, max(0, UpstreamSession.CAP - ours))
+
+
+def _note_others(account_id: UUID, number: int) -> None:
+    Lane.objects.filter(account_id=account_id).update(other_sessions=number, others_seen_at=spacer.now_ms())
 
 
 def _others_in_use(account_id: UUID, key: UUID) -> bool:

@@ -125,6 +125,13 @@ def test_sessions_of_the_member_and_of_another_installation_are_never_touched(sc
     assert sorted(session["id"] for session in school.sessions()) == sorted(theirs)
 
 
+def test_how_many_sessions_are_others_is_remembered_when_the_list_is_read(school: School, account: Account) -> None:
+    school.add_sessions(3, name="by hand")
+    make_at_school(school, sessions.mark(row_of(account).pk))
+    clean_up(account)
+    assert Lane.objects.get(account_id=account.pk).other_sessions == 3
+
+
 def test_a_deletion_that_failed_comes_due_again(school: School, account: Account) -> None:
     row_of(account, school_id=make_at_school(school, "ours"))
     school.fault("outage", call="delSession", status=503)
@@ -204,6 +211,7 @@ def test_the_keep_alive_session_gives_way_at_the_cap(client: httpx.Client, schoo
     tasks.keep_alive(str(idle.pk))
     school.add_sessions(49)
     assert client.post(CHAT, json=body(model=MODEL)).status_code == 200
+    assert Lane.objects.get(account_id=idle.pk).other_sessions == 49
 
 
 def test_every_call_took_a_slot_of_its_account(client: httpx.Client, school: School, idle: Account) -> None:
