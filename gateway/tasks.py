@@ -87,6 +87,8 @@ def roll_up_usage() -> None:
 @shared_task(name="gateway.note_heartbeat")
 def note_heartbeat(worker: str) -> None:
     heartbeats.heartbeat_note(name=worker)
+    if worker == heartbeats.Worker.LOGINS:
+        heartbeats.browser_note()
 
 
 @shared_task(name="gateway.erase_expired_responses")

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from selenium.common.exceptions import WebDriverException
-from selenium.webdriver.common.selenium_manager import SeleniumManager
-
 from tokens.errors import ChromeMissing
 
 CHROMES = (
@@ -83,28 +80,37 @@ def _existing(names: tuple[str, ...]) -> list[str]:
     return [found for found in map(shutil.which, names) if found is not None]
 
 
-def _major_version(path: str) -> int | None:
-    """None for what cannot be run. A long-lived worker asks again after an upgrade."""
+def version_of(path: str) -> str:
+    """Such as `142.0.7444.59`; "" for what cannot be run. A long-lived worker asks again after an upgrade."""
     try:
         return _asked_version(path, os.stat(path).st_mtime_ns)
     except OSError:
-        return None
+        return ""
+
+
+def _major_version(path: str) -> int | None:
+    major = version_of(path).partition(".")[0]
+    return int(major) if major else None
 
 
 @lru_cache
-def _asked_version(path: str, _modified: int) -> int | None:
+def _asked_version(path: str, _modified: int) -> str:
     """Ask the program itself: Ubuntu's `chromium-browser` may be a stub that only names a snap."""
     try:
         asked = subprocess.run(  # noqa: S603
             [path, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    match = re.search(r"\b(\d+)(?:\.\d+){3}\b", asked.stdout)
-    return int(match.group(1)) if match and asked.returncode == 0 else None
+        return ""
+    match = re.search(r"\b\d+(?:\.\d+){3}\b", asked.stdout)
+    return match.group() if match and asked.returncode == 0 else ""
 
 
 def _fetched(chrome: str | None) -> Programs:
+    # Here, for who only looks at what is installed needs no Selenium.
+    from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.common.selenium_manager import SeleniumManager
+
     arguments = ["--browser", "chrome", "--avoid-stats", "--timeout", str(DOWNLOAD_SECONDS)]
     known = next(iter([chrome] if chrome else _existing(CHROMES)), None)
     if known:

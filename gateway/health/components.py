@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import channels
+import kombu
 import redis
 from django.conf import settings
 from django.db import connection
@@ -23,7 +25,7 @@ from redis.retry import Retry
 from gateway import STARTED_AT, __version__, formats
 from gateway.health import heartbeats
 from gateway.health import school as schoolwatch
-from gateway.health.heartbeats import Sign, Worker
+from gateway.health.heartbeats import BEAT, CHROME, DRIVER, Sign, Worker
 
 State = Literal["good", "warn", "bad", "quiet"]
 """As the tones of a badge: works, look at it, broken, unknown."""
@@ -45,9 +47,13 @@ class Component:
 
 
 def health() -> list[Component]:
-    """Web process, workers, broker, database, channel layer, school: in this order."""
+    """Web process, workers, beat, Chrome, broker, database, channel layer, school: in this order."""
     signs = heartbeats.signs()
-    return [_web(), *map(_worker, signs), _broker(signs), _database(), _channel_layer(), _school()]
+    workers = [signs[worker] for worker in Worker]
+    return [
+        *(_web(), *map(_worker, workers), _beat(signs[BEAT]), _chrome(signs[CHROME], signs[DRIVER])),
+        *(_broker(workers), _database(), _channel_layer(), _school()),
+    ]
 
 
 def _web() -> Component:
@@ -61,11 +67,19 @@ def _worker(sign: Sign) -> Component:
         Worker.LIVE: _("Worker for live logins"),
         Worker.CALLS: _("Worker for calls"),
     }
-    state, detail = _worker_state(sign)
-    return Component(sign.worker.value, state, labels[sign.worker], detail, sign.version)
+    start = _("Last seen %(time)s. Start the worker and beat again; see the gateway's log.")
+    state, detail = _process_state(sign, start)
+    return Component(sign.name, state, labels[Worker(sign.name)], detail, sign.version)
 
 
-def _worker_state(sign: Sign) -> tuple[State, str]:
+def _beat(sign: Sign) -> Component:
+    start = _("Last seen %(time)s. Start beat again: without it nothing is done in the background.")
+    state, detail = _process_state(sign, start)
+    return Component(BEAT, state, _("Schedule (beat)"), detail, sign.version)
+
+
+def _process_state(sign: Sign, start: str) -> tuple[State, str]:
+    """`start` says what to do where it has fallen silent."""
     seen = {"time": formats.relative(sign.seen_at)}
     if sign.is_alive and sign.version not in ("", __version__):
         return "warn", _("It runs another version than the web process. Restart the gateway.")
@@ -75,26 +89,43 @@ def _worker_state(sign: Sign) -> tuple[State, str]:
         return "good", _("Seen %(time)s.") % seen
     if sign.seen_at is None:
         return "warn", _("Not seen yet. It reports within a minute of its start; see the gateway's log.")
-    return "bad", _("Last seen %(time)s. Start the worker and beat again; see the gateway's log.") % seen
+    return "bad", start % seen
 
 
-def _broker(signs: list[Sign]) -> Component:
+def _chrome(chrome: Sign, driver: Sign) -> Component:
+    state, detail = _chrome_state(chrome, driver)
+    return Component(CHROME, state, _("Chrome for logins"), detail, chrome.version)
+
+
+def _chrome_state(chrome: Sign, driver: Sign) -> tuple[State, str]:
+    if chrome.seen_at is None:
+        return "quiet", _("Unknown: the worker for logins tells it within a minute of its start.")
+    if not chrome.version:
+        return "quiet", _("None is installed with a driver of its version. A login fetches what is missing, if it can.")
+    told = {"version": driver.version, "time": formats.relative(chrome.seen_at)}
+    return "good", _("Its driver is %(version)s. The worker for logins saw both %(time)s.") % told
+
+
+def _broker(workers: list[Sign]) -> Component:
     embedded = settings.CELERY_BROKER_URL.startswith("filesystem:")
-    state, detail = _broker_state(signs, reachable=embedded or _redis_answers(settings.CELERY_BROKER_URL))
-    return Component("broker", state, _("Broker (embedded)") if embedded else _("Broker (Redis)"), detail)
+    version = f"kombu {kombu.__version__}" if embedded else _redis_version(settings.CELERY_BROKER_URL)
+    state, detail = _broker_state(workers, reachable=version is not None)
+    label = _("Broker (embedded)") if embedded else _("Broker (Redis)")
+    return Component("broker", state, label, detail, version or "")
 
 
-def _broker_state(signs: list[Sign], *, reachable: bool) -> tuple[State, str]:
+def _broker_state(workers: list[Sign], *, reachable: bool) -> tuple[State, str]:
     if not reachable:
         return "bad", _("Redis does not answer. Check that it runs and that CELERY_BROKER_URL names it.")
-    if any(sign.is_alive for sign in signs):
+    if any(sign.is_alive for sign in workers):
         return "good", _("It delivers tasks to the workers.")
     return "warn", _("No worker has taken a task lately. See the workers above.")
 
 
 def _database() -> Component:
     name = "SQLite" if connection.vendor == "sqlite" else "PostgreSQL"
-    waiting = len(_migrations() - set(MigrationRecorder(connection).applied_migrations()))
+    # Not `applied_migrations`, which looks for the table first: the gateway does not start without it.
+    waiting = len(_migrations() - set(MigrationRecorder.Migration.objects.values_list("app", "name")))
     if waiting:
         detail = _("%(number)d changes of the database wait. Run manage.py migrate.") % {"number": waiting}
         return Component("database", "bad", _("Database"), detail, f"{name} {_database_version()}")
@@ -125,22 +156,25 @@ def _migrations() -> set[tuple[str, str]]:
 def _channel_layer() -> Component:
     if not settings.REDIS_URL:
         detail = _("In memory: enough for one web process. Several need REDIS_URL.")
-        return Component("channels", "good", _("Live pages (in memory)"), detail)
+        return Component("channels", "good", _("Live pages (in memory)"), detail, f"channels {channels.__version__}")
     label = _("Live pages (Redis)")
-    if _redis_answers(settings.REDIS_URL):
-        return Component("channels", "good", label, _("Redis answers."))
+    if (version := _redis_version(settings.REDIS_URL)) is not None:
+        return Component("channels", "good", label, _("Redis answers."), version)
     detail = _("Redis does not answer. Check that it runs and that REDIS_URL names it.")
     return Component("channels", "bad", label, detail)
 
 
-def _redis_answers(url: str) -> bool:
+def _redis_version(url: str) -> str | None:
+    """None where it does not answer; "" where it keeps its version to itself."""
     client = redis.Redis.from_url(
         url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS, retry=Retry(NoBackoff(), 0)
     )
     try:
-        return bool(client.ping())
+        return f"Redis {client.info('server')['redis_version']}"
+    except redis.ResponseError:
+        return ""
     except redis.RedisError:
-        return False
+        return None
     finally:
         client.close()
 

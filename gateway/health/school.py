@@ -18,6 +18,9 @@ LOOKED_AT = 100
 FAILURES = {error.code for error in (SchoolError, SchoolUnreachable, SchoolNoAnswer, SchoolMalformed)}
 """Codes that speak of the school itself; a dead token or a cut answer speaks of one account or prompt."""
 
+ANSWERED = {Outcome.CAPTURED, Outcome.WRONG_PASSWORD, Outcome.NEEDS_YOU}
+"""Ends of a login that the sign-on itself has said: whoever refuses or asks is there."""
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -49,8 +52,8 @@ def _requests() -> Evidence:
 
 
 def _logins() -> Evidence:
-    ended = LoginAttempt.objects.filter(
-        ended_at__gt=timezone.now() - RECENT, outcome__in=(Outcome.CAPTURED, Outcome.FAILED)
-    )
-    rows = ended.order_by("-ended_at").values_list("ended_at", "outcome")[:LOOKED_AT]
-    return [(at, outcome == Outcome.CAPTURED) for at, outcome in rows if at is not None]
+    ended = LoginAttempt.objects.filter(ended_at__gt=timezone.now() - RECENT, outcome__in=ANSWERED | {Outcome.FAILED})
+    # A live login fails where its member leaves it.
+    telling = ended.exclude(outcome=Outcome.FAILED, live=True).order_by("-ended_at")
+    rows = telling.values_list("ended_at", "outcome")[:LOOKED_AT]
+    return [(at, outcome in ANSWERED) for at, outcome in rows if at is not None]

@@ -73,7 +73,7 @@ class AttemptSerializer(serializers.ModelSerializer[LoginAttempt]):
 
 def stated(accounts: QuerySet[Account]) -> QuerySet[Any]:
     """The accounts as `AccountSerializer` shows them, in one query."""
-    own = UpstreamSession.objects.filter(account=OuterRef("pk")).order_by().values("account")
+    own = UpstreamSession.objects.filter(account=OuterRef("pk"), school_id__isnull=False).order_by().values("account")
     number = Subquery(own.annotate(number=Count("pk")).values("number"), output_field=IntegerField())
     return with_state(accounts).annotate(sessions=Coalesce(number, 0))
 

@@ -18,7 +18,7 @@ STATES = get_args(health.State)
 
 class ComponentSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(
-        help_text="`web`, `logins`, `live`, `calls`, `broker`, `database`, `channels`, `school`."
+        help_text=("`web`, `logins`, `live`, `calls`, `beat`, `chrome`, `broker`, `database`, `channels`, `school`.")
     )
     state = serializers.ChoiceField(STATES, help_text="`good`, `warn` (look at it), `bad`, `quiet` (unknown).")
     label = serializers.CharField()  # type: ignore[assignment]  # also an attribute of fields

@@ -10,7 +10,7 @@ from typing import Literal
 from selenium.webdriver.common.by import By
 
 from accounts.models import ApiKey, Member
-from gateway.health.heartbeats import Worker, heartbeat_note
+from gateway.health.heartbeats import BEAT, CHROME, DRIVER, Worker, heartbeat_note
 from tests.browser.browser import Browser
 from tests.browser.sample import Sample
 
@@ -48,8 +48,10 @@ class Page:
 
 def workers_at_work() -> None:
     """The signs of life that the admin's front page looks for."""
-    for worker in Worker:
-        heartbeat_note(name=worker)
+    for part in (*Worker, BEAT):
+        heartbeat_note(name=part)
+    for program in (CHROME, DRIVER):
+        heartbeat_note(name=program, version="142.0.7444.59")
 
 
 # Pages to which no address leads

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from pytest_django import Settings
 from accounts.models import Account
 from accounts.services import member_add
 from gateway import __version__, celery
+from gateway.beat import Scheduler
 from gateway.health.components import Component, health
 from gateway.health.heartbeats import FRESH, Worker
 from gateway.models import Heartbeat, UsageRecord, UsageStatus
@@ -42,6 +45,12 @@ def account() -> Account:
 def request(number: int, *, minutes_ago: int, **fields: Any) -> None:
     at = timezone.now() - timedelta(minutes=minutes_ago)
     UsageRecord.objects.create(request_id=f"r{number}", endpoint="chat/completions", created_at=at, **fields)
+
+
+def login(account: Account, outcome: Outcome, *, live: bool = False) -> None:
+    LoginAttempt.objects.create(
+        account=account, trigger=Trigger.PERSON, ended_at=timezone.now(), outcome=outcome, live=live
+    )
 
 
 GOOD: dict[str, Any] = {"status": UsageStatus.DONE, "first_token_ms": 300}
@@ -85,6 +94,33 @@ class TestWorkers:
         assert part(name).state == "good"
 
 
+class TestBeat:
+    @pytest.mark.django_db(transaction=True)
+    def test_it_signs_while_it_sends(self) -> None:
+        assert part("beat").state == "warn"
+        Scheduler(celery.app, lazy=True).tick()
+        assert (part("beat").state, part("beat").version) == ("good", __version__)
+
+    def test_one_that_fell_silent_is_bad(self) -> None:
+        Heartbeat.objects.create(name="beat", at=timezone.now() - FRESH)
+        assert part("beat").state == "bad"
+
+
+class TestChrome:
+    def test_its_version_comes_from_the_worker_for_logins(self) -> None:
+        assert part("chrome").state == "quiet"
+        note_heartbeat("logins")
+        chrome = part("chrome")
+        assert chrome.state == "good"
+        assert re.fullmatch(r"\d+(\.\d+){3}", chrome.version)
+        assert f"Its driver is {chrome.version.split('.')[0]}." in chrome.detail
+
+    def test_without_one_that_runs_it_is_unknown(self, settings: Settings) -> None:
+        settings.CHROME_BINARY = "/nowhere/chrome"
+        note_heartbeat("logins")
+        assert (part("chrome").state, part("chrome").version) == ("quiet", "")
+
+
 class TestServices:
     def test_the_database_says_what_it_is(self) -> None:
         assert part("database").state == "good"
@@ -102,6 +138,17 @@ class TestServices:
     def test_without_redis_the_layer_is_in_memory(self, settings: Settings) -> None:
         settings.REDIS_URL = ""
         assert part("channels").state == "good"
+        assert part("channels").version.startswith("channels ")
+
+    def test_the_embedded_broker_says_what_it_is(self, settings: Settings) -> None:
+        settings.CELERY_BROKER_URL = "filesystem://embedded"
+        assert part("broker").version.startswith("kombu ")
+
+    @pytest.mark.skipif(not os.environ.get("REDIS_URL"), reason="needs REDIS_URL, as in make test-services")
+    def test_redis_says_what_it_is(self, settings: Settings) -> None:
+        settings.CELERY_BROKER_URL = settings.REDIS_URL = os.environ["REDIS_URL"]
+        assert re.fullmatch(r"Redis \d+(\.\d+)+", part("broker").version)
+        assert part("channels").version == part("broker").version
 
 
 class TestSchool:
@@ -129,10 +176,17 @@ class TestSchool:
 
     def test_a_login_speaks_for_it_too(self, account: Account) -> None:
         request(1, minutes_ago=5, **BAD)
-        LoginAttempt.objects.create(
-            account=account, trigger=Trigger.PERSON, ended_at=timezone.now(), outcome=Outcome.CAPTURED
-        )
+        login(account, Outcome.CAPTURED)
         assert part("school").state == "good"
+
+    @pytest.mark.parametrize("outcome", [Outcome.WRONG_PASSWORD, Outcome.NEEDS_YOU])
+    def test_a_sign_on_that_refuses_or_asks_is_there(self, account: Account, outcome: Outcome) -> None:
+        login(account, outcome)
+        assert part("school").state == "good"
+
+    def test_a_live_login_that_its_member_left_says_nothing(self, account: Account) -> None:
+        login(account, Outcome.FAILED, live=True)
+        assert part("school").state == "quiet"
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
