@@ -77,6 +77,18 @@ def is_open(invitation: Invitation) -> bool:
     return invitation.member.is_active and invitation.member.leaving_at is None
 
 
+def invited() -> set[int]:
+    """The keys of the members who have a link that they can use."""
+    links = Invitation.objects.filter(used_at=None, expires_at__gt=timezone.now())
+    usable = links.filter(member__is_active=True, member__leaving_at=None)
+    return set(usable.values_list("member_id", flat=True))
+
+
+def is_invited(member: Member) -> bool:
+    """Whether the member has a link that they can use: a fresh one ends it."""
+    return any(is_open(invitation) for invitation in member.invitations.filter(used_at=None))
+
+
 @transaction.atomic
 def invitation_accept(*, invitation: Invitation, password: str, xjtlu_password: str = "") -> Member:
     """Set the password that the member chose, and their XJTLU password if they gave one. Raises `InvitationGone`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -61,8 +61,13 @@ if TYPE_CHECKING:
     StatedAccount = WithAnnotations[Account, Annotations]
 
 
+def with_state_alone(accounts: QuerySet[Account]) -> QuerySet[Any]:
+    """The accounts with `state`, a value of `State`: for sums over all of them."""
+    return accounts.annotate(state=_state())
+
+
 def with_state(accounts: QuerySet[Account]) -> QuerySet[StatedAccount]:
-    """The accounts with member, token, `state` (a value of `State`) and their last ended login, in one query."""
+    """The accounts with member, token, `state` and their last ended login, in one query."""
     last = LoginAttempt.objects.filter(account=OuterRef("pk"), ended_at__isnull=False)
     return accounts.select_related("member", "token").annotate(
         state=_state(),

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.admin.forms import AccountForm, MemberAddForm
-from accounts.admin.handover import Invited, handover_page, invite, issue, may_invite, may_issue
+from accounts.admin.handover import Invited, handover_page, invite, invite_button, issue, may_invite, may_issue
 from accounts.admin.imports import ImportsMembers
 from accounts.admin.links import list_link, row_link
 from accounts.admin.owners import is_leaving
@@ -218,7 +218,7 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
         pause = Button("resume", "play_arrow") if row.paused_at else Button("pause", "pause")
         return (
             Button("log_in_now", "login", primary=True),
-            Button("invite", "mail"),
+            invite_button(row.member),
             Button("issue_key", "key"),
             Button("revoke_keys", "key_off", confirm=gettext_lazy("Every key of this member stops working at once.")),
             pause,

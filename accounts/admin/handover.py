@@ -21,11 +21,13 @@ from accounts.models import ApiKey, Invitation, Member
 from accounts.reach import is_within_reach
 from gateway import mail
 from gateway.admin.base import note
+from gateway.admin.buttons import Button
 from gateway.admin.outcomes import Outcomes
 from gateway.usage.exports import defused
 
 INVITED = gettext_noop("Made an invitation link.")
 ISSUED = gettext_noop("Issued an API key.")
+ENDS_OLD_LINK = gettext_lazy("A link that was given before still works. A fresh one ends it: give the new one then.")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,11 @@ def may_invite(request: HttpRequest) -> bool:
 
 def may_issue(request: HttpRequest) -> bool:
     return request.user.has_perm("accounts.add_apikey")
+
+
+def invite_button(member: Member) -> Button:
+    """The action `invite`; it asks first where it would end a link that works."""
+    return Button("invite", "mail", confirm=ENDS_OLD_LINK if invitations.is_invited(member) else "")
 
 
 def invite(request: HttpRequest, members: Iterable[Member]) -> list[Invited]:

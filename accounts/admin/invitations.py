@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.handover import handover_page, invite, may_invite
+from accounts.admin.handover import ENDS_OLD_LINK, handover_page, invite, may_invite
 from accounts.admin.links import row_link
 from accounts.admin.owners import OwnedByMembers
+from accounts.invitations import is_open
 from accounts.models import Invitation
 from gateway.admin.base import ReadOnlyAdmin
 from gateway.admin.buttons import Button, ButtonsAdmin
@@ -86,7 +87,9 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation], OwnedByMembers[Invitation], But
         return moment(invitation.used_at)
 
     def buttons(self, row: Invitation) -> tuple[Button, ...]:
-        return (Button("renew", "refresh", primary=True),) if row.member and not row.used_at else ()
+        if row.member is None or row.used_at:
+            return ()
+        return (Button("renew", "refresh", primary=True, confirm=ENDS_OLD_LINK if is_open(row) else ""),)
 
     @admin.action(description=gettext_lazy("Make a fresh link"), permissions=["invite"])
     def renew(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> HttpResponse | None:

@@ -20,7 +20,7 @@ from unfold.forms import AdminPasswordChangeForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.admin.forms import MemberForm, StaffAddForm
-from accounts.admin.handover import handover_page, invite, may_invite
+from accounts.admin.handover import handover_page, invite, invite_button, may_invite
 from accounts.admin.links import list_link, row_link
 from accounts.admin.removal import RemovesMembers
 from accounts.models import Invitation, Member
@@ -198,7 +198,7 @@ class MemberAdmin(AddsByForm[Member], MemberBase, RemovesMembers[Member], Button
     def buttons(self, row: Member) -> tuple[Button, ...]:
         if row.leaving_at is not None:
             return ()
-        invite = Button("invite", "mail")
+        invite = invite_button(row)
         return (invite, FORGET_FACTOR) if factor_of(row) is not None else (invite,)
 
     @admin.action(description=gettext_lazy("Make an invitation link"), permissions=["invite"])

@@ -43,6 +43,15 @@ def state_notes(account: StatedAccount) -> list[str]:
             return []
 
 
+def works_until(account: Account) -> str:
+    """Of an account that is logged in and that no login renews."""
+    token = token_of(account)
+    if token is None or token.expires_at is None:
+        return _("It works for now, and is not renewed by itself.")
+    told = {"time": moment(token.expires_at), "relative": relative(token.expires_at)}
+    return _("It works until %(time)s (%(relative)s), and is not renewed by itself.") % told
+
+
 def next_refresh(account: StatedAccount) -> datetime | None:
     """When the token is renewed by itself; None where that will not happen."""
     token = token_of(account)

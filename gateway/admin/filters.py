@@ -32,3 +32,9 @@ class TimeFilter(RangeDateTimeFilter):  # type: ignore[misc]  # the theme has no
         except ValidationError:
             raise IncorrectLookupParameters from None
         return timezone.make_aware(datetime.combine(chosen, at)) if chosen else None
+
+
+def since(field: str, moment: datetime) -> dict[str, str]:
+    """The parameters of a link to a list that `TimeFilter` bounds."""
+    local = timezone.localtime(moment)
+    return {f"{field}_from_0": f"{local:%Y-%m-%d}", f"{field}_from_1": f"{local:%H:%M:%S}"}

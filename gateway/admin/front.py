@@ -1,61 +1,46 @@
-"""The admin's front page: who needs a person, what was used, how the parts are."""
+"""The admin's front page: who needs a person, what was used, how the parts are. Two of its cards move by themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
-from django.utils.functional import Promise
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
 
-from accounts.admin.state import state_notes
-from accounts.models import Account
+from accounts.invitations import invited
+from gateway.admin import needy
 from gateway.admin.buttons import ActionForm
 from gateway.admin.charts import usage_context
+from gateway.admin.filters import since
+from gateway.charts import Chart, Series
 from gateway.formats import Tone
 from gateway.health import fleet
 from gateway.health.components import health
+from gateway.models import UpstreamSession
 from tokens.models import Outcome
-from tokens.states import OUTCOME_TONES, TONES, State
+from tokens.states import OUTCOME_TONES, TONES
 
 NEEDY_SHOWN = 20
-LOG_IN = ("log_in_now", "login", gettext_lazy("Log in now"))
-INVITE = ("invite", "mail", gettext_lazy("Make an invitation link"))
-MENDS: dict[State, tuple[str, str, str | Promise] | None] = {
-    State.NEEDS_YOU: LOG_IN,
-    State.WRONG_PASSWORD: None,
-    State.FAILING: LOG_IN,
-    State.LOGGED_OUT: INVITE,
+OUTCOME_SERIES = {
+    Outcome.CAPTURED: "2",
+    Outcome.NEEDS_YOU: "3",
+    Outcome.WRONG_PASSWORD: "6",
+    Outcome.FAILED: "bad",
+    Outcome.LOST: "quiet",
 }
-"""The action, with icon and label, that may mend an account in this state; none: a password has to be typed."""
+"""Outcomes from the bottom of the chart, with their colours."""
 
-
-@dataclass(frozen=True)
-class Needy:
-    """An account that needs a person, why, and what to press. `act` "": the account's own page mends it."""
-
-    account: Account
-    state: State
-    tone: Tone
-    reasons: list[str]
-    page: str
-    act: str = ""
-    icon: str = ""
-    label: str | Promise = ""
-
-    @property
-    def needs_password(self) -> bool:
-        return self.state in (State.WRONG_PASSWORD, State.LOGGED_OUT)
-
-    @property
-    def needs_member(self) -> bool:
-        """Whether the member alone can do it, in a live login."""
-        return self.state is State.NEEDS_YOU
+Shown = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,33 +53,90 @@ class Share:
     link: str
 
 
-def front(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+def front(request: HttpRequest, context: Shown) -> Shown:
     """What templates/admin/index.html shows, each part to those who may see its rows."""
     context["action_form"] = ActionForm(auto_id=False)
     if request.user.has_perm("accounts.view_account"):
         context.update(_accounts(request))
-    if request.user.has_perm("tokens.view_loginattempt"):
-        context["logins"] = list(_logins())
-        context["logins_running"] = fleet.logins_running()
     if request.user.has_perm("gateway.view_usagerecord"):
         context.update(usage_context(request))
-    if request.user.has_perm("gateway.view_heartbeat"):
-        context["components"] = health()
+    context.update({name: card for name, make in CARDS.items() if (card := make(request)) is not None})
     return context
 
 
-def _accounts(request: HttpRequest) -> dict[str, Any]:
-    accounts = fleet.stated_accounts()
+@require_safe
+def card(request: HttpRequest, name: str) -> HttpResponse:
+    """A moving card alone. The page asks again and again, and is left as it is while nothing has changed."""
+    if name not in CARDS:
+        raise Http404
+    shown = CARDS[name](request)
+    if shown is None:
+        raise PermissionDenied
+    if request.GET.get("seen") == shown["mark"]:
+        return HttpResponse(status=204)
+    return render(request, f"admin/front/{name}.html", {name: shown})
+
+
+# Cards of the moment
+
+
+def _logins(request: HttpRequest) -> Shown | None:
+    """Logins of the last day, and those that are open now; None to those who may not see logins."""
+    if not request.user.has_perm("tokens.view_loginattempt"):
+        return None
+    ended = fleet.logins()
+    return _marked({"shares": list(_outcomes(ended)), "running": fleet.logins_running(), "chart": _chart(ended)})
+
+
+def _work(request: HttpRequest) -> Shown | None:
+    """How busy the accounts are, and how the parts of the gateway: each to those who may see it."""
+    sees_accounts, sees_parts = map(request.user.has_perm, ("accounts.view_account", "gateway.view_heartbeat"))
+    if not sees_accounts and not sees_parts:
+        return None
+    busiest = fleet.busiest() if sees_accounts else None
+    components = health() if sees_parts else None
+    return _marked({"busiest": busiest, "cap": UpstreamSession.CAP, "components": components})
+
+
+CARDS: dict[str, Callable[[HttpRequest], Shown | None]] = {"logins": _logins, "work": _work}
+
+
+def _marked(shown: Shown) -> Shown:
+    """With a mark that tells what is shown from anything else."""
+    return {**shown, "mark": sha256(repr(shown).encode()).hexdigest()[:16]}
+
+
+def _outcomes(ended: fleet.Logins) -> Iterator[Share]:
+    page = reverse("admin:tokens_loginattempt_changelist")
+    for outcome in Outcome:
+        if number := sum(ended.numbers.get(outcome, ())):
+            query = urlencode({"outcome__exact": outcome.value, **since("created_at", ended.hours[0])})
+            yield Share(str(outcome.label), OUTCOME_TONES[outcome], number, f"{page}?{query}")
+
+
+def _chart(ended: fleet.Logins) -> Chart:
+    labels = [f"{timezone.localtime(hour):%H:%M}" for hour in ended.hours]
+    series = [
+        Series(str(outcome.label), ended.numbers[outcome], tone)
+        for outcome, tone in OUTCOME_SERIES.items()
+        if outcome in ended.numbers
+    ]
+    return Chart("logins-by-hour", _("Logins by hour"), labels, series, stacked=True)
+
+
+# Accounts
+
+
+def _accounts(request: HttpRequest) -> Shown:
+    accounts, guests = fleet.briefs(), invited()
     members = fleet.members(accounts)
-    may_act = request.user.has_perm("accounts.change_account")
-    needy = list(_needy(accounts, may_act=may_act))
+    in_need = needy.in_need(accounts, invited=guests)
     return {
         "members": members,
         "states": list(_states(members)),
-        "needy": needy[:NEEDY_SHOWN],
-        "needy_left": max(0, len(needy) - NEEDY_SHOWN),
-        "busiest": fleet.busiest(accounts),
-        "session_cap": fleet.SESSION_CAP,
+        "invited": len(guests),
+        "needy": needy.shown(in_need[:NEEDY_SHOWN], user=request.user),
+        "needy_left": max(0, len(in_need) - NEEDY_SHOWN),
         "account_page": _absolute(request, reverse("dashboard:account")),
     }
 
@@ -105,37 +147,8 @@ def _states(members: fleet.Members) -> Iterator[Share]:
         yield Share(str(state.label), TONES[state], number, f"{accounts}?state={state.value}")
     if members.without_account:
         page = reverse("admin:accounts_member_changelist")
-        yield Share(_("without an XJTLU account"), "quiet", members.without_account, f"{page}?account__isempty=1")
-
-
-def _logins() -> Iterator[Share]:
-    numbers = fleet.logins_by_outcome()
-    page = reverse("admin:tokens_loginattempt_changelist")
-    for outcome in Outcome:
-        if numbers[outcome]:
-            link = f"{page}?outcome__exact={outcome.value}"
-            yield Share(str(outcome.label), OUTCOME_TONES[outcome], numbers[outcome], link)
-
-
-def _needy(accounts: Iterable[Account], *, may_act: bool) -> Iterator[Needy]:
-    order = list(MENDS)
-    stated = [(State(account.state), account) for account in accounts]  # type: ignore[attr-defined]  # annotated
-    needing = [(state, account) for state, account in stated if _needs_person(state, account)]
-    for state, account in sorted(needing, key=lambda each: order.index(each[0])):
-        reasons = [note for note in state_notes(account) if note]  # type: ignore[arg-type]  # annotated
-        page = reverse("admin:accounts_account_change", args=[account.pk])
-        needy = Needy(account, state, TONES[state], reasons, page)
-        mend = MENDS[state]
-        if mend and may_act:
-            act = reverse("admin:accounts_account_act", args=[account.pk, mend[0]])
-            needy = Needy(account, state, TONES[state], reasons, page, act, mend[1], mend[2])
-        yield needy
-
-
-def _needs_person(state: State, account: Account) -> bool:
-    if state is State.LOGGED_OUT:
-        return not account.has_password and not account.sign_on_cookies
-    return state in MENDS
+        query = urlencode({"account__isempty": 1, "is_staff__exact": 0, "is_active__exact": 1})
+        yield Share(_("without an XJTLU account"), "quiet", members.without_account, f"{page}?{query}")
 
 
 def _absolute(request: HttpRequest, path: str) -> str:

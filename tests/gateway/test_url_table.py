@@ -149,6 +149,8 @@ ADMIN_FOR_STAFF: dict[str, int] = {
     "password_change/done/": 200,
     "autocomplete/": 403,
     "jsi18n/": 200,
+    # There is no card of this name.
+    "now/<slug:name>/": 404,
     "r/<path:content_type_id>/<path:object_id>/": 404,
     APP_PAGE: 200,
     "(?P<url>.*)$": 404,
