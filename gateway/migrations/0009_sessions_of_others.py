@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gateway", "0007_usage_without_key"),
+        ("gateway", "0008_indices_of_usage"),
     ]
 
     operations = [
