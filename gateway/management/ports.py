@@ -16,8 +16,8 @@ def is_free(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int) -> int:
-    """`wanted`, or a free port where that is taken."""
-    if is_free(host, wanted):
+    """`wanted`, or a free port where that is taken, or 0."""
+    if wanted and is_free(host, wanted):
         return wanted
     with socket.create_server((host, 0)) as server:
         return int(server.getsockname()[1])

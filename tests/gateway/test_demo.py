@@ -152,6 +152,29 @@ def test_the_demo_uses_nothing_of_the_real_installation(monkeypatch: pytest.Monk
     assert environment["XIPU_PORTAL_URL"] == "http://127.0.0.1:2/"
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_the_demo_takes_port_and_place_from_the_environment(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, taken: bool
+) -> None:
+    started: list[dict[str, str]] = []
+
+    def become(file: str, arguments: list[str], environment: dict[str, str]) -> None:
+        started.append(environment)
+        raise InterruptedError
+
+    monkeypatch.setattr(os, "execve", become)
+    settings.DATA_DIR = tmp_path
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.GATEWAY_PORT = server.getsockname()[1]
+        if not taken:
+            server.close()
+        with pytest.raises(InterruptedError):
+            call_command("demo")
+    (environment,) = started
+    assert (environment["GATEWAY_PORT"] != str(settings.GATEWAY_PORT)) is taken
+    assert environment["GATEWAY_DATA_DIR"] == str(tmp_path / "demo")
+
+
 def parsed(text: str) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(text)

@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from gateway.management import demo
 from gateway.management.ports import free_port
 
-PORTS = {"gateway": 8000, "simulated school": 8001}
+SCHOOL_PORT = 8001
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="stop after the chat")
-        parser.add_argument("--data-dir", type=Path, default=Path(settings.BASE_DIR) / "var" / "demo")
+        parser.add_argument("--data-dir", type=Path, default=Path(settings.DATA_DIR) / "demo")
         parser.add_argument("--prepared", action="store_true", help=argparse.SUPPRESS)
 
     def handle(self, *, once: bool, data_dir: Path, prepared: bool, **options: Any) -> None:
@@ -46,14 +46,18 @@ class Command(BaseCommand):
 
     def _become_the_demo(self, data_dir: Path) -> None:
         """Start anew with the demo's environment: settings are read once, at the start."""
-        ports = {name: free_port(demo.HOST, wanted) for name, wanted in PORTS.items()}
-        for name, port in ports.items():
-            if port != PORTS[name]:
-                self._say(f"Port {PORTS[name]} is taken: the {name} listens on {port}.")
+        port = self._port("gateway", settings.GATEWAY_PORT)
+        simulator_port = self._port("simulated school", 0 if port == SCHOOL_PORT else SCHOOL_PORT)
         data_dir.mkdir(parents=True, exist_ok=True)
         os.chdir(settings.BASE_DIR)
-        environment = demo.environment(data_dir, port=ports["gateway"], simulator_port=ports["simulated school"])
+        environment = demo.environment(data_dir, port=port, simulator_port=simulator_port)
         os.execve(sys.executable, [sys.executable, "manage.py", "demo", "--prepared", *sys.argv[2:]], environment)  # noqa: S606
+
+    def _port(self, name: str, wanted: int) -> int:
+        port = free_port(demo.HOST, wanted)
+        if wanted and port != wanted:
+            self._say(f"Port {wanted} is taken: the {name} listens on {port}.")
+        return port
 
     def _run(self, *, once: bool) -> None:
         with demo.locked(Path(settings.DATA_DIR) / "lock") as lock:
