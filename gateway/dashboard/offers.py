@@ -11,13 +11,15 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.models import Account
 from gateway import catalogue
 from gateway.api.auth import usable_account
 from gateway.api.service import member_line
+from gateway.dashboard.fragments import signed_in
 from gateway.dashboard.guard import member_of
-from gateway.dashboard.offered import account_of, offer_of
+from gateway.dashboard.offered import account_of, models_are_coming, offer_of
 from gateway.errors import GatewayError
 from gateway.usage.explanations import cause_of
 
@@ -28,7 +30,17 @@ REFRESH_SECONDS = 30
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
     member = member_of(request)
-    return render(request, "dashboard/models.html", {"offer": offer_of(member), "account": account_of(member)})
+    context = {"offer": offer_of(member), "account": account_of(member), "are_coming": models_are_coming(member)}
+    return render(request, "dashboard/models.html", context)
+
+
+@signed_in
+@require_safe
+def models_ready(request: HttpRequest) -> HttpResponse:
+    """A page that waits for the first list asks again and again; it is loaded anew when the wait is over."""
+    if models_are_coming(member_of(request)):
+        return HttpResponse(status=204)
+    return HttpResponseClientRefresh()
 
 
 @login_required
@@ -50,5 +62,6 @@ async def models_refresh(request: HttpRequest) -> HttpResponse:
 
 urlpatterns: list[URLPattern] = [
     path("models/", models, name="models"),
+    path("models/ready/", models_ready, name="models_ready"),
     path("models/refresh/", models_refresh, name="models_refresh"),
 ]

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
 from gateway.dashboard.guard import member_of
-from gateway.dashboard.offered import account_of, offer_of
+from gateway.dashboard.offered import account_of, models_are_coming, offer_of
 
 
 @login_required
@@ -19,7 +19,8 @@ def playground(request: HttpRequest) -> HttpResponse:
     offer = offer_of(member)
     models = offer.models if offer else ()
     asked = request.GET.get("model", "")
-    context = {"account": account_of(member), "models": models, "model": asked}
+    are_coming = models_are_coming(member)
+    context = {"account": account_of(member), "models": models, "model": asked, "are_coming": are_coming}
     return render(request, "dashboard/playground.html", context)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
 from gateway.errors import SchoolMalformed
+
+SCHOOL_CLOCK = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,22 @@ class Model:
     multimodal: bool = False
     plugin: bool = False
     expired: str | None = None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """`expired` by the school's clock, a day alone with its end; None where there is none that can be read."""
+        text = self.expired or ""
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        if ":" not in text:
+            moment = datetime.combine(moment, time(23, 59, 59))
+        return moment if moment.tzinfo else moment.replace(tzinfo=SCHOOL_CLOCK)
+
+    @property
+    def is_over(self) -> bool:
+        return self.expires_at is not None and self.expires_at < datetime.now(UTC)
 
 
 def parse_models(config: object) -> list[Model]:

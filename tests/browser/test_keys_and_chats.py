@@ -6,7 +6,9 @@ import pytest
 
 from accounts.keys import key_issue
 from accounts.models import Account, ApiKey
+from gateway import catalogue
 from gateway.models import Catalogue, UsageRecord, UsageStatus
+from gateway.school.catalog import Model
 from tests.browser.axe import barriers
 from tests.browser.browser import PHONE, Browser
 from tests.conftest import until
@@ -261,3 +263,18 @@ def test_the_models_are_searched_and_ordered(member: Browser) -> None:
     assert [each.text for each in member.all(".model h2")] == ["Luna"]
     member.choose("#model-can", "thinking")
     member.see("No model is like that.")
+
+
+def test_the_button_that_asks_the_school_says_that_it_does(member: Browser) -> None:
+    member.open("/dashboard/models/")
+    member.script("document.querySelector('[data-ask-school]').addEventListener('submit', (e) => e.preventDefault())")
+    member.click("[data-ask-school] button")
+    member.see("Asking the school…")
+
+
+def test_the_page_of_models_fills_itself(member: Browser, account: Account) -> None:
+    Catalogue.objects.all().delete()
+    member.open("/dashboard/models/")
+    member.see("They show up here by themselves.")
+    catalogue.store(account.pk, [Model(id="m", label="The first")])
+    member.see("The first")

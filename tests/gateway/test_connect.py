@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ from gateway.school.catalog import Model
 from tests.conftest import until
 from tests.gateway.test_playground import as_page
 from tests.school import School
+from tokens.models import UpstreamToken
 
 CONNECT, BEGIN = "/dashboard/connect/", "/dashboard/connect/check/"
 SLUGS = ["cherry-studio", "open-webui", "dify", "cline", "lobechat", "python", "node", "curl"]
@@ -156,8 +158,33 @@ def test_a_check_is_not_begun_by_looking(page: Client, path: str) -> None:
 def test_the_models_page_tells_what_a_model_can_and_costs(page: Client, account: Account) -> None:
     catalogue.store(account.pk, [Model(id="m", label="M", price="2", points=2.0, thinking=True, expired="2027-01-31")])
     shown = page.get("/dashboard/models/").content.decode()
-    for word in ("2 points", "Reasoning", "Expires 2027-01-31", 'data-copy-text="m"'):
+    for word in ("2 points", "Reasoning", ">2027-01-31 23:59</time>", 'data-copy-text="m"'):
         assert word in shown
+
+
+def test_a_model_that_is_over_is_marked_and_an_odd_date_stays_as_it_is(page: Client, account: Account) -> None:
+    models = [Model(id="old", label="Old", expired="2026-06-30 23:59:59"), Model(id="odd", label="Odd", expired="soon")]
+    catalogue.store(account.pk, models)
+    shown = page.get("/dashboard/models/").content.decode()
+    assert re.search(r'<span class="badge badge-warn">expired</span> <time [^>]*>2026-06-30 23:59</time>', shown)
+    assert "Expires soon" in shown
+
+
+def test_a_page_that_waits_for_the_first_models_is_loaded_anew_with_them(page: Client, offered: list[str]) -> None:
+    Catalogue.objects.all().delete()
+    ready = "/dashboard/models/ready/"
+    for url in ("/dashboard/models/", "/dashboard/playground/"):
+        assert f'hx-get="{ready}"' in page.get(url).content.decode()
+    assert page.get(ready).status_code == 204
+    catalogue.store(Account.objects.get().pk, [Model(id="m", label="M")])
+    assert page.get(ready)["HX-Refresh"] == "true"
+    assert ready not in page.get("/dashboard/models/").content.decode()
+
+
+def test_a_page_does_not_wait_for_an_account_that_is_logged_out(page: Client) -> None:
+    Catalogue.objects.all().delete()
+    UpstreamToken.objects.all().delete()
+    assert "/dashboard/models/ready/" not in page.get("/dashboard/models/").content.decode()
 
 
 @pytest.mark.django_db

@@ -93,6 +93,7 @@ PAGES = {
     "dashboard/usage/export.jsonl": row(MEMBERS),
     "dashboard/usage/<str:request_id>/": row(ALICES, request_id="request"),
     "dashboard/models/": row(MEMBERS),
+    "dashboard/models/ready/": row((IN, 204, 200, 200)),
     "dashboard/models/refresh/": row(POST_ONLY, (IN, None, None, 302)),
     "dashboard/connect/": row(MEMBERS),
     "dashboard/connect/check/": row(POST_ONLY, MEMBERS),

@@ -1,4 +1,4 @@
-// The list of models: searched, narrowed and ordered in the page.
+// The list of models: searched, narrowed and ordered in the page; and the button that asks the school, which may take long.
 "use strict";
 
 const list = document.querySelector(".model-list");
@@ -36,4 +36,20 @@ if (list) {
   search.addEventListener("input", show);
   can.addEventListener("change", show);
   sort.addEventListener("change", () => list.append(...[...list.children].sort(ORDERS[sort.value])));
+}
+
+const asking = document.querySelector("[data-ask-school]");
+const label = asking?.querySelector("[data-label]");
+const before = label?.textContent;
+
+function showAsking(isAsking) {
+  label.textContent = isAsking ? asking.dataset.askSchool : before;
+  label.parentElement.setAttribute("aria-busy", String(isAsking));
+  asking.querySelector("[role='status']").textContent = isAsking ? asking.dataset.askSchool : "";
+}
+
+if (asking) {
+  asking.addEventListener("submit", () => showAsking(true));
+  // The page that the browser keeps for "back" asks no longer.
+  window.addEventListener("pagehide", () => showAsking(false));
 }

@@ -52,6 +52,27 @@ def test_the_price_is_kept_and_parsed(integral: Any, points: float | None) -> No
     assert model(integral=integral).points == points
 
 
+@pytest.mark.parametrize(
+    ("expired", "moment"),
+    [
+        ("2026-06-30 23:59:59", "2026-06-30T23:59:59+08:00"),
+        ("2026-06-30", "2026-06-30T23:59:59+08:00"),
+        ("2026-06-30T12:00:00Z", "2026-06-30T12:00:00+00:00"),
+        ("next year", None),
+        ("", None),
+    ],
+)
+def test_an_expiry_is_read_by_the_schools_clock(expired: str, moment: str | None) -> None:
+    read = model(expired=expired).expires_at
+    assert (read and read.isoformat()) == moment
+
+
+def test_a_model_is_over_after_its_expiry() -> None:
+    assert model(expired="2020-01-01").is_over
+    assert not model(expired="2999-01-01").is_over
+    assert not model(expired="next year").is_over
+
+
 def test_an_empty_expiry_is_none() -> None:
     assert model(expired="").expired is None
 
