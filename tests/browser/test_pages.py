@@ -16,6 +16,7 @@ from tests.school import School
 ROWS = 300
 # Three words in a row, outside of what is code.
 ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
+# What the API's reference says comes from the schema and from Swagger UI, which speak English; the page says so.
 TEXTS = """
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), texts = [document.title];
 while (walker.nextNode()) {

@@ -37,3 +37,9 @@ def test_the_pages_load_nothing_from_elsewhere(alice: Account) -> None:
     assert answer.status_code == 200
     assert "https://" not in answer.content.decode()
     assert "https:" not in answer["content-security-policy"]
+
+
+def test_the_page_around_the_reference_is_in_the_readers_language(alice: Account) -> None:
+    chinese = page(alice.member).get("/api/docs/", headers={"accept-language": "zh-CN"}).content.decode()
+    assert "下方的参考文档为英文" in chinese
+    assert "The reference below" not in page(alice.member).get("/api/docs/").content.decode()
