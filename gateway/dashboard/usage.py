@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from accounts.keys import CHECKS
@@ -44,8 +45,8 @@ class FilterForm(forms.Form):
     key = forms.ChoiceField(required=False, label=_("API key"))
     model = forms.ChoiceField(required=False, label=_("Model"))
     status = forms.ChoiceField(required=False, label=_("Status"))
-    since = forms.DateField(required=False, label=_("From"), widget=DAY, validators=BOUNDS)
-    until = forms.DateField(required=False, label=_("To"), widget=DAY, validators=BOUNDS)
+    since = forms.DateField(required=False, label=pgettext_lazy("day", "From"), widget=DAY, validators=BOUNDS)
+    until = forms.DateField(required=False, label=pgettext_lazy("day", "To"), widget=DAY, validators=BOUNDS)
     request_id = forms.CharField(
         required=False, label=_("Request id"), widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"})
     )

@@ -211,5 +211,5 @@ def test_the_school_is_asked_again(signed_in: httpx.Client, school: School) -> N
 def test_a_school_that_fails_is_told_in_words(signed_in: httpx.Client, school: School) -> None:
     school.fault("malformed", times=None)
     shown = signed_in.post("/dashboard/models/refresh/", headers={"accept-language": "zh-CN"}).text
-    assert '<p class="notice bad">无法读取学校的回答' in shown
+    assert '<p class="notice bad">无法解析学校的响应' in shown
     until(lambda: school.calls())
