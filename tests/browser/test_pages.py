@@ -81,6 +81,15 @@ def test_pages_that_come_slowly_do_not_jump(browser: Browser, sample: Sample) ->
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
+def test_the_log_shows_all_of_a_request_at_any_width(browser: Browser, sample: Sample) -> None:
+    next(page for page in PAGES if page.name == "usage").open(browser, sample)
+    for width in (360, 768, 1024, 1280, 1920):
+        browser.size(width, 900)
+        assert not browser.script(
+            "const box = document.querySelector('.log-card'); return box.scrollWidth > box.clientWidth"
+        )
+
+
 def left_in_english(browser: Browser) -> list[str]:
     return [f"in English: {text.strip()}" for text in browser.script(TEXTS) if ENGLISH.search(text or "")]
 
