@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -49,11 +50,14 @@ def username_change(*, account: Account, xjtlu_username: str, same_user: bool) -
     login_reset(account=account)
 
 
-def password_change(*, account: Account, xjtlu_password: str) -> None:
-    """A new XJTLU password ends every wait for a person: the next login tries it once."""
+def password_change(*, account: Account, xjtlu_password: str, not_before: datetime | None = None) -> None:
+    """A new XJTLU password ends every wait for a person: the next login tries it once, by itself not before."""
     account.password = crypto.seal(account, "password", xjtlu_password)
     account.save(update_fields=["password"])
     login_reset(account=account)
+    if not_before is not None:
+        account.next_login_at = not_before
+        account.save(update_fields=["next_login_at"])
 
 
 def login_reset(*, account: Account) -> None:

@@ -13,6 +13,7 @@
     ├── AddressNotAllowed         403  the key is not for the address that was seen
     ├── ForeignPage               403  a page's request that does not come from our page
     ├── KeyLimitReached           429  the key has made as many requests as it may
+    ├── LoginLimitReached         429  people have logged the account in as often as they may
     ├── QueueFull                 429  too many calls of the account wait already
     ├── AccountUnavailable        503  no usable upstream token, and a login did not bring one in time
     ├── ShuttingDown              503
@@ -35,6 +36,7 @@ Messages are for the member: they say what happened and what to do, and never ho
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 MAX_RETRY_AFTER_SECONDS = 60
@@ -158,6 +160,18 @@ class KeyLimitReached(GatewayError):
     status = 429
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
+
+
+class LoginLimitReached(GatewayError):
+    """`at`: from when on it is possible again."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "login_limit_reached"
+
+    def __init__(self, message: str, *, at: datetime) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 class QueueFull(GatewayError):

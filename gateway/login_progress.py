@@ -8,11 +8,12 @@ from uuid import UUID
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.translation import override
+from django.utils.translation import ngettext, override
 
 from accounts.models import Account
 from gateway.formats import milliseconds
 from tokens import states, wording
+from tokens.live.asking import live_ahead
 from tokens.models import LoginAttempt, Outcome
 
 Progress = dict[str, Any]
@@ -22,8 +23,8 @@ def progress(account_id: UUID, language: str) -> Progress | None:
     """State of the account and its latest login, in words of `language`; None where the account is gone.
 
     `{"state": {"label", "tone"}, "running", "login": None or {"id", "live", "waiting", "outcome", "message", "asked",
-    "steps": [{"at", "step", "detail"}], "seconds_left"}, "html"}`; `seconds_left` only for a live login that runs,
-    `html` is how a page shows all of it.
+    "line", "steps": [{"at", "step", "detail"}], "seconds_left"}, "html"}`; `line` tells who waits before a live login
+    that waits for a browser, `seconds_left` is of one that runs, `html` is how a page shows all of it.
     """
     account = states.with_state(Account.objects.filter(pk=account_id)).first()
     if account is None:
@@ -47,6 +48,7 @@ def _login(attempt: LoginAttempt) -> Progress:
         "outcome": _outcome(attempt),
         "message": wording.message_in_words(attempt.message),
         "asked": wording.asked_in_words(attempt.asked) if attempt.ended_at is None else "",
+        "line": _line(attempt),
         "steps": [_step(step) for step in attempt.steps],
         "seconds_left": _seconds_left(attempt),
     }
@@ -57,6 +59,17 @@ def _outcome(attempt: LoginAttempt) -> dict[str, str] | None:
         return None
     outcome = Outcome(attempt.outcome)
     return {"label": str(outcome.label), "tone": states.OUTCOME_TONES[outcome]}
+
+
+def _line(attempt: LoginAttempt) -> str:
+    ahead = live_ahead(attempt) if attempt.live and attempt.started_at is None and attempt.ended_at is None else 0
+    if not ahead:
+        return ""
+    return ngettext(
+        "All live browsers are in use, and %(n)d person waits before you. Keep this page open.",
+        "All live browsers are in use, and %(n)d people wait before you. Keep this page open.",
+        ahead,
+    ) % {"n": ahead}
 
 
 def _step(step: dict[str, Any]) -> dict[str, str]:

@@ -17,16 +17,19 @@ from accounts.services import login_reset
 from gateway.errors import AccountBlocked, AccountUnavailable
 from tokens import verdicts
 from tokens.leftovers import end_chrome
+from tokens.limits import refuse_too_many
 from tokens.models import LoginAttempt, Outcome, Trigger
 
 RESEND_AFTER = timedelta(seconds=10)
 
 
-def login_ask(*, account: Account, trigger: Trigger) -> LoginAttempt:
-    """The account's open login, or a new one for the workers.
+def login_ask(*, account: Account, trigger: Trigger, limited: bool = False) -> LoginAttempt:
+    """The account's open login, or a new one for the workers; `limited`: unless people have had too many of late.
 
-    Raises `AccountBlocked`, `AccountUnavailable` where none may start.
+    Raises `AccountBlocked`, `AccountUnavailable`, `LoginLimitReached` where none may start.
     """
+    if limited and not LoginAttempt.objects.filter(account=account, ended_at=None).exists():
+        refuse_too_many(account)
     attempt, is_new = open_attempt(account, trigger)
     if is_new:
         # Robust: a broker that is away for a moment fails no request, for `logins_resend` sends the row again.

@@ -21,6 +21,7 @@ from gateway.errors import AccountBlocked, AccountUnavailable
 from gateway.mail import mail_send
 from tokens import logins
 from tokens.leftovers import end_chrome
+from tokens.live.asking import live_line
 from tokens.models import LoginAttempt, Outcome, Trigger
 from tokens.wording import message_in_words
 
@@ -36,16 +37,19 @@ def log_in(attempt_id: str) -> None:
 
 @shared_task(name="tokens.log_in_live")
 def log_in_live(attempt_id: str) -> None:
-    """Run a login that its member watches and acts in."""
-    _log_in(attempt_id, live=True)
+    """Run a login that its member watches and acts in: the first of those that wait, not the one that is named."""
+    for waiting in list(live_line().values_list("pk", flat=True)):
+        # Else another worker has taken it meanwhile.
+        if _log_in(str(waiting), live=True):
+            break
 
 
-def _log_in(attempt_id: str, *, live: bool) -> None:
-    """The new token's catalogue is fetched next."""
+def _log_in(attempt_id: str, *, live: bool) -> bool:
+    """Whether it came to its end, here. The new token's catalogue is fetched next."""
     logins.chromes_sweep()
     if not LoginAttempt.objects.filter(pk=attempt_id).exists():
         # Its member was removed before a worker came to it.
-        return
+        return False
     # Here, for Selenium is a third of a second and 15 MB, and most processes never run a browser.
     from tokens.running import login_run
 
@@ -57,6 +61,7 @@ def _log_in(attempt_id: str, *, live: bool) -> None:
         _running.discard(UUID(attempt_id))
     if attempt.outcome == Outcome.CAPTURED:
         current_app.send_task("gateway.refresh_catalogue", args=[str(attempt.account_id)])
+    return attempt.ended_at is not None
 
 
 @shared_task(name="tokens.tell_needs_you")

@@ -7,8 +7,13 @@ by its pattern, so that the sentence is translated as a whole and what it names 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
+from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_noop
+
+from gateway.errors import GatewayError, LoginLimitReached
+from tokens.limits import LOGINS_AN_HOUR
 
 STEPS = (
     gettext_noop("starting Chrome"),
@@ -122,6 +127,19 @@ def message_in_words(message: str) -> str:
         if found := _REGULAR[pattern].fullmatch(message):
             return gettext(pattern) % found.groupdict()
     return message
+
+
+def error_in_words(error: GatewayError) -> str:
+    """Why no login starts, in the reader's language and time zone."""
+    if not isinstance(error, LoginLimitReached):
+        return message_in_words(error.message)
+    message = gettext(
+        "This account was logged in %(number)d times within an hour. The school locks who types a password too often: "
+        "the next login is possible from %(time)s on."
+    )
+    # To the minute in which it is possible, not the one before.
+    at = localtime(error.at + timedelta(seconds=59))
+    return message % {"number": LOGINS_AN_HOUR, "time": f"{at:%H:%M}"}
 
 
 def _regular(pattern: str) -> re.Pattern[str]:

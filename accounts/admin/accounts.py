@@ -38,6 +38,7 @@ from gateway.formats import UNKNOWN, moment, with_notes
 from gateway.once import SENT_BEFORE, is_first
 from gateway.templatetags.pages import relative
 from tokens.admin import has_picture, outcome_badge
+from tokens.limits import next_login_at
 from tokens.logins import login_ask
 from tokens.models import LoginAttempt, Outcome, Trigger
 from tokens.states import State, with_state
@@ -58,6 +59,9 @@ LOGIN_REFUSED = {
         "it, or type it on the account's page."
     ),
 }
+OFTEN = gettext_lazy(
+    "a login is on its way, though there were many within the hour. The school locks who types a password too often."
+)
 LOGIN_FAILED = gettext_lazy("no login was asked for, as one has just failed. The account's page says why.")
 """Of any other error: a person's wish to log in forgets what hindered it before."""
 
@@ -303,13 +307,17 @@ class AccountAdmin(ImportsMembers, PastesTokens, AddsByForm[Account], RemovesMem
 
 
 def _ask_login(account: Account, trigger: Trigger, outcomes: Outcomes) -> bool:
-    """Whether a login is on its way; the outcome is told either way."""
+    """Whether a login is on its way; the outcome is told either way. Unlike members, the admin is only warned."""
+    is_often = next_login_at(account) is not None
     try:
         login_ask(account=account, trigger=trigger)
     except GatewayError as error:
         outcomes.refuse(account, LOGIN_REFUSED.get(error.code or "", LOGIN_FAILED))
         return False
-    outcomes.add(account, _("a login is on its way."))
+    if is_often:
+        outcomes.warn(account, OFTEN)
+    else:
+        outcomes.add(account, _("a login is on its way."))
     return True
 
 

@@ -33,6 +33,10 @@ class Outcomes:
         """`text` goes on after the rows' names and a colon."""
         self._add(messages.SUCCESS, row, text)
 
+    def warn(self, row: object, text: str | Promise) -> None:
+        """As `add`, of what was done and should be looked at."""
+        self._add(messages.WARNING, row, text)
+
     def refuse(self, row: object, text: str | Promise) -> None:
         """As `add`, of what was not done."""
         self._add(messages.ERROR, row, text)

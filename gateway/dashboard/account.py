@@ -25,14 +25,15 @@ from gateway.dashboard.account_logins import logins_of, picture_of
 from gateway.dashboard.bookmarklet import bookmarklet
 from gateway.dashboard.guard import member_of
 from gateway.dashboard.noted import note
-from gateway.errors import AccountBlocked, AccountUnavailable, InvalidRequest
+from gateway.errors import AccountBlocked, AccountUnavailable, InvalidRequest, LoginLimitReached
 from gateway.standing import standing_of
 from tokens.forms import TokenForm
+from tokens.limits import next_login_at
 from tokens.live.asking import live_ask
 from tokens.logins import login_ask
 from tokens.models import LoginAttempt, Trigger
 from tokens.services import token_import, token_try
-from tokens.wording import message_in_words
+from tokens.wording import error_in_words, message_in_words
 
 PASSWORD_CHANGED = gettext_noop("Changed the XJTLU password.")
 LOGIN_STARTED = gettext_noop("Started a login.")
@@ -52,7 +53,9 @@ def account_page(request: HttpRequest) -> HttpResponse:
 def log_in(request: HttpRequest) -> HttpResponse:
     """A login in the background; the page shows its steps."""
     account = _own(request)
-    if _begun(request, account):
+    if why_not := _ask_login(account):
+        messages.error(request, why_not)
+    else:
         note(request, LOGIN_STARTED, account)
     return redirect("dashboard:account")
 
@@ -66,9 +69,14 @@ def password(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Type the XJTLU password."))
         return redirect("dashboard:account")
-    password_change(account=account, xjtlu_password=form.cleaned_data["xjtlu_password"])
+    password_change(
+        account=account, xjtlu_password=form.cleaned_data["xjtlu_password"], not_before=next_login_at(account)
+    )
     note(request, PASSWORD_CHANGED, account)
-    if _begun(request, account):
+    if why_not := _ask_login(account):
+        messages.info(request, _("The password is stored."))
+        messages.error(request, why_not)
+    else:
         messages.success(request, _("The password is stored. The login with it runs now."))
     return redirect("dashboard:account")
 
@@ -99,8 +107,8 @@ def live_open(request: HttpRequest) -> HttpResponse:
     account = _own(request)
     try:
         attempt = live_ask(account=account, web_url=web_address.for_workers())
-    except (AccountBlocked, AccountUnavailable) as error:
-        messages.error(request, message_in_words(error.message))
+    except (AccountBlocked, AccountUnavailable, LoginLimitReached) as error:
+        messages.error(request, error_in_words(error))
         return redirect("dashboard:account")
     note(request, LIVE_OPENED, account)
     return redirect("dashboard:account_live", attempt.pk)
@@ -150,14 +158,13 @@ def _own(request: HttpRequest) -> Account:
     return get_object_or_404(Account.objects.select_related("member"), member=member_of(request))
 
 
-def _begun(request: HttpRequest, account: Account) -> bool:
-    """Whether a login could be asked for; else the page says why not."""
+def _ask_login(account: Account) -> str:
+    """Ask for a login in the background. Why that cannot be, in words; "" where it could."""
     try:
-        login_ask(account=account, trigger=Trigger.PERSON)
-    except (AccountBlocked, AccountUnavailable) as error:
-        messages.error(request, message_in_words(error.message))
-        return False
-    return True
+        login_ask(account=account, trigger=Trigger.PERSON, limited=True)
+    except (AccountBlocked, AccountUnavailable, LoginLimitReached) as error:
+        return error_in_words(error)
+    return ""
 
 
 urlpatterns: list[URLPattern] = [

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied as PageDenied
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.core.signals import got_request_exception
 from django.http import Http404
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import exceptions, status
@@ -17,8 +18,9 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from accounts.keys import KeyRefused
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, LoginLimitReached
 from gateway.rest.authentication import CHALLENGE
+from tokens.wording import error_in_words
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +34,16 @@ class Refused(exceptions.APIException):
     default_code = "refused"
 
 
+class TooManyLogins(exceptions.APIException):
+    """As `Throttled`, with when it is possible again in words too."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+
+    def __init__(self, reached: LoginLimitReached) -> None:
+        super().__init__(error_in_words(reached), code=reached.code)
+        self.wait = max(0.0, (reached.at - timezone.now()).total_seconds())
+
+
 class Unexpected(exceptions.APIException):
     default_detail = gettext_lazy("The gateway failed. Try again; if it stays so, tell the gateway's admin.")
     default_code = "internal_error"
@@ -40,7 +52,7 @@ class Unexpected(exceptions.APIException):
 def answer(error: Exception, context: Mapping[str, Any]) -> Response:
     """The response of any exception that left a view."""
     set_rollback()
-    if isinstance(error, GatewayError):
+    if isinstance(error, GatewayError) and not isinstance(error, LoginLimitReached):
         return _challenged(Response(error.body(), status=error.status, headers=error.headers()))
     known = _known(error)
     if known is None:
@@ -60,6 +72,8 @@ def _known(error: Exception) -> exceptions.APIException | None:
             return exceptions.PermissionDenied()
         case ModelInvalid():
             return exceptions.ValidationError(error.messages)
+        case LoginLimitReached():
+            return TooManyLogins(error)
         case KeyRefused():
             return Refused(str(error), code="key_refused")
         case _:

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle, UserRateThrottle
-
-if TYPE_CHECKING:
-    from rest_framework.views import APIView
+from rest_framework.throttling import UserRateThrottle
 
 
 class MemberThrottle(UserRateThrottle):
@@ -16,13 +10,3 @@ class MemberThrottle(UserRateThrottle):
 
     scope = "member"
     rate = "240/min"
-
-
-class LoginThrottle(SimpleRateThrottle):
-    """Logins of one account: each may type the password once more, and the school locks who types it too often."""
-
-    scope = "login"
-    rate = "6/hour"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return f"throttle_login_{view.kwargs['id']}"

@@ -319,6 +319,13 @@ class TestActions:
         }
         assert messages(answer) == "Li, San.Zhang24: a login is on its way."
 
+    def test_log_in_now_warns_where_it_was_done_often(self, boss: Client, account: Account) -> None:
+        now = timezone.now()
+        for _ in range(6):
+            LoginAttempt.objects.create(account=account, trigger=Trigger.PERSON, started_at=now, ended_at=now)
+        assert "though there were many within the hour." in messages(select(boss, "log_in_now", account))
+        assert LoginAttempt.objects.filter(ended_at=None).exists()
+
     def test_log_in_now_tells_what_hinders_it(self, boss: Client, account: Account) -> None:
         account_pause(account=account)
         other = member_add(name="li", xjtlu_username="Li")

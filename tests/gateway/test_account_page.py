@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.http import HttpResponse
@@ -14,7 +16,10 @@ from django.utils import timezone
 from accounts import crypto
 from accounts.models import Account, AuditEntry, LoginBlock, Member
 from accounts.services import account_pause, member_add
+from gateway.errors import AccountUnavailable
 from tests.tokens.test_services import jwt
+from tokens.limits import HOUR, LOGINS_AN_HOUR
+from tokens.logins import login_ask
 from tokens.models import LoginAttempt, Outcome, Trigger, UpstreamToken
 from tokens.pictures import screenshot_keep
 
@@ -189,6 +194,46 @@ def test_buttons_are_for_forms_of_our_own(account: Account, button: str) -> None
     strict.force_login(account.member)
     assert strict.get(f"{PAGE}{button}/").status_code == 405
     assert strict.post(f"{PAGE}{button}/").status_code == 403
+
+
+# Not too often
+
+
+def log_in_often(account: Account) -> str:
+    """As often as an hour allows; the time from which it is possible again, as Shanghai says it."""
+    begun = timezone.now() - timedelta(minutes=20)
+    for _ in range(LOGINS_AN_HOUR):
+        LoginAttempt.objects.create(account=account, trigger=Trigger.PERSON, started_at=begun, ended_at=begun)
+    return f"{(begun + HOUR + timedelta(seconds=59)).astimezone(ZoneInfo('Asia/Shanghai')):%H:%M}"
+
+
+@pytest.mark.parametrize("button", ["log-in", "live"])
+def test_the_seventh_login_of_an_hour_is_told_when_it_is_possible(
+    browser: Client, account: Account, button: str
+) -> None:
+    time = log_in_often(account)
+    page = text(browser.post(f"{PAGE}{button}/", follow=True))
+    assert "was logged in 6 times within an hour. The school locks who types a password too often" in page
+    assert f"possible from {time} on." in page
+    assert not LoginAttempt.objects.filter(ended_at=None).exists()
+    assert actions() == []
+
+
+def test_that_time_is_the_members_own(browser: Client, account: Account) -> None:
+    Member.objects.update(time_zone="Europe/London")
+    time = log_in_often(account)
+    assert f"possible from {time} on." not in text(browser.post(f"{PAGE}log-in/", follow=True))
+
+
+def test_a_new_password_is_stored_even_then_but_not_tried_before(browser: Client, account: Account) -> None:
+    log_in_often(account)
+    page = text(browser.post(f"{PAGE}password/", {"xjtlu_password": "secret-3"}, follow=True))
+    assert "The password is stored." in page
+    account.refresh_from_db()
+    assert crypto.unseal(account, "password") == "secret-3"
+    assert account.next_login_at > timezone.now() + timedelta(minutes=39)
+    with pytest.raises(AccountUnavailable):
+        login_ask(account=account, trigger=Trigger.REQUEST)
 
 
 # Others

@@ -98,6 +98,16 @@ class TestAccounts:
         assert str(LoginAttempt.objects.get().pk) == answer.json()["id"]
         assert AuditEntry.objects.get().action == "Asked for a login."
 
+    def test_logins_of_an_account_are_few_with_those_of_its_member(self, boss: Member, alice: Account) -> None:
+        begun = timezone.now() - timedelta(minutes=20)
+        for _ in range(6):
+            LoginAttempt.objects.create(account=alice, trigger="person", started_at=begun, ended_at=begun)
+        answer = page(boss).post(f"{ACCOUNTS}{alice.pk}/log-in/")
+        assert (answer.status_code, error(answer)["code"]) == (429, "login_limit_reached")
+        assert "the next login is possible from" in error(answer)["message"]
+        assert 2350 < int(answer["retry-after"]) <= 2401
+        assert not AuditEntry.objects.exists()
+
     def test_a_login_without_a_password_says_what_to_do(self, boss: Member, alice: Account) -> None:
         answer = page(boss).post(f"{ACCOUNTS}{alice.pk}/log-in/")
         assert (answer.status_code, error(answer)["code"]) == (503, "password_missing")

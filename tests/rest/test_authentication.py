@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from accounts.keys import key_issue, key_revoke
 from accounts.models import Account, ApiKey, Member, SecondFactor
-from gateway.rest.throttles import LoginThrottle, MemberThrottle
+from gateway.rest.throttles import MemberThrottle
 from tests.rest.conftest import error, page, program
 
 
@@ -151,13 +151,6 @@ def test_a_loop_is_slowed_down(alice: Account, monkeypatch: pytest.MonkeyPatch) 
     statuses = [client.get("/api/me/").status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
     assert int(client.get("/api/me/")["retry-after"]) > 0
-
-
-def test_logins_of_an_account_are_few(boss: Member, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LoginThrottle, "rate", "1/hour")
-    client = page(boss)
-    first, second = (client.post(f"/api/accounts/{alice.pk}/log-in/").status_code for _ in range(2))
-    assert (first == 429, second) == (False, 429)
 
 
 def test_no_answer_is_kept_by_a_proxy(alice: Account) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Account, LoginBlock
 from accounts.services import member_add
+from gateway.login_progress import progress
 from tests.tokens.test_logins import CAPTURE
 from tokens import errors, logins, running, tasks
 from tokens.capture import Capture
@@ -155,9 +156,64 @@ def test_a_live_login_whose_page_has_gone_does_not_wait_for_a_browser_for_ever(
 
 def test_a_page_cannot_keep_a_waiting_login_for_longer_than_it_may_take(account: Account) -> None:
     attempt = live.live_ask(account=account, web_url=NOWHERE)
-    LoginAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=6), lease_until=timezone.now())
+    LoginAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=16), lease_until=timezone.now())
     live.live_keep(attempt_id=attempt.pk)
     assert LoginAttempt.objects.get().lease_until <= timezone.now()  # type: ignore[operator]
+
+
+# Whose turn it is
+
+
+def waiting(number: int) -> list[LoginAttempt]:
+    """Live logins of that many members, in the order in which they were asked for."""
+    accounts = [
+        member_add(name=f"m{n}", xjtlu_username=f"San.Zhang{n}", xjtlu_password="secret-1") for n in range(number)
+    ]
+    return [live.live_ask(account=account, web_url=NOWHERE) for account in accounts]
+
+
+@pytest.mark.usefixtures("linked")
+def test_who_waits_longest_has_the_first_turn_in_whichever_order_the_tasks_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends(monkeypatch, None)
+    first, second, third = waiting(3)
+    turns = []
+    for attempt in (third, second, third):
+        tasks.log_in_live(str(attempt.pk))
+        turns.append(list(LoginAttempt.objects.exclude(outcome="").order_by("ended_at"))[-1])
+    assert turns == [first, second, third]
+
+
+@pytest.mark.usefixtures("linked")
+def test_a_turn_that_another_worker_has_taken_goes_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = ends(monkeypatch, None)
+    first, second = waiting(2)
+    LoginAttempt.objects.filter(pk=first.pk).update(started_at=timezone.now())
+    # As it was read a moment before.
+    monkeypatch.setattr(tasks, "live_line", lambda: LoginAttempt.objects.order_by("created_at"))
+    tasks.log_in_live(str(first.pk))
+    second.refresh_from_db()
+    assert (len(passwords), second.outcome) == (1, Outcome.CAPTURED)
+
+
+def test_who_has_left_does_not_hold_up_the_line() -> None:
+    first, second, third = waiting(3)
+    assert [live.live_ahead(attempt) for attempt in (first, second, third)] == [0, 1, 2]
+    LoginAttempt.objects.filter(pk=first.pk).update(lease_until=timezone.now())
+    assert [live.live_ahead(attempt) for attempt in (second, third)] == [0, 1]
+
+
+def test_the_page_tells_how_many_wait_before(account: Account) -> None:
+    waiting(2)
+    attempt = live.live_ask(account=account, web_url=NOWHERE)
+    shown = progress(account.pk, "en")
+    assert shown is not None
+    assert shown["login"]["line"].startswith("All live browsers are in use, and 2 people wait before you.")
+    LoginAttempt.objects.filter(pk=attempt.pk).update(started_at=timezone.now())
+    shown = progress(account.pk, "en")
+    assert shown is not None
+    assert shown["login"]["line"] == ""
 
 
 # Mail

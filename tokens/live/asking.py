@@ -8,17 +8,21 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import crypto
 from accounts.models import Account
 from gateway.errors import AccountUnavailable
+from tokens.limits import refuse_too_many
 from tokens.logins import login_send, refuse_if_paused
 from tokens.models import LoginAttempt, Trigger
 
 DIAL_BYTES = 32
+LONGEST_WAIT = timedelta(minutes=15)
+"""For a browser, while the page is open: as long as three others may take together."""
+
 PAGE_LEASE = timedelta(seconds=30)
 """A live login that waits for a browser is given up when its page has not been open for so long."""
 
@@ -27,12 +31,14 @@ def live_ask(*, account: Account, web_url: str) -> LoginAttempt:
     """The account's live login: the one that is open, else a new one.
 
     `web_url` (ws://…) is where the worker reaches this web process. What blocks logins stays until this one brings a
-    token: a person who leaves has mended nothing. Raises `AccountBlocked`; `AccountUnavailable` while another runs.
+    token: a person who leaves has mended nothing. Raises `AccountBlocked`; `AccountUnavailable` while another runs;
+    `LoginLimitReached`.
     """
     refuse_if_paused(account)
     opened = LoginAttempt.objects.filter(account=account, ended_at=None).first()
     if opened is not None and opened.live:
         return opened
+    refuse_too_many(account)
     attempt = opened or LoginAttempt(account=account)
     values = _live_values(attempt, web_url)
     if not (_take_over(opened, values) if opened else _create(attempt, values)):
@@ -47,9 +53,19 @@ def live_ask(*, account: Account, web_url: str) -> LoginAttempt:
 def live_keep(*, attempt_id: UUID) -> None:
     """The page of a login that waits for a browser is still open."""
     now = timezone.now()
-    longest = timedelta(seconds=settings.INTERACTIVE_LOGIN_SECONDS)
     waiting = LoginAttempt.objects.filter(pk=attempt_id, live=True, started_at=None, ended_at=None)
-    waiting.filter(created_at__gt=now - longest).update(lease_until=now + PAGE_LEASE)
+    waiting.filter(created_at__gt=now - LONGEST_WAIT).update(lease_until=now + PAGE_LEASE)
+
+
+def live_line() -> QuerySet[LoginAttempt]:
+    """The live logins that wait for a browser with their page open, in the order in which they get one."""
+    waiting = LoginAttempt.objects.filter(live=True, started_at=None, ended_at=None, lease_until__gt=timezone.now())
+    return waiting.order_by("created_at", "pk")
+
+
+def live_ahead(attempt: LoginAttempt) -> int:
+    """How many wait before this one, which waits itself."""
+    return live_line().filter(created_at__lt=attempt.created_at).count()
 
 
 def live_dial(*, attempt_id: UUID, secret: str) -> bool:

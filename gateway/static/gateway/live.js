@@ -233,7 +233,7 @@
       return;
     }
     const asked = part("asked");
-    asked.textContent = login.asked || (login.waiting ? asked.dataset.waiting : asked.dataset.working);
+    asked.textContent = login.asked || login.line || (login.waiting ? asked.dataset.waiting : asked.dataset.working);
     if (login.asked && !box.classList.contains("asking")) {
       // Said when the socket opened, it may have come before there was a browser to hear it.
       sayRoom();
