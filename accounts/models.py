@@ -6,7 +6,7 @@ import re
 import time
 import uuid
 from base64 import b32decode
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -144,7 +144,7 @@ class Invitation(models.Model):
 
 class AuditEntry(models.Model):
     """Who did what to which account, key or member, and from where. Nothing deletes these rows, and nothing edits them
-    but the departure of a member, which takes the XJTLU username out.
+    but the departure of a member, which takes the XJTLU usernames out.
     """
 
     at = models.DateTimeField(_("time"), default=timezone.now, db_index=True, editable=False)
@@ -158,6 +158,13 @@ class AuditEntry(models.Model):
     target_kind = models.CharField(_("kind"), max_length=40, editable=False)
     target_id = models.CharField(max_length=40, editable=False)
     target_name = models.CharField(_("target"), max_length=200, editable=False)
+    # Whose account or key it is, or who it is; the name is kept as the actor's.
+    member = models.ForeignKey(
+        Member, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("member"), editable=False
+    )
+    member_name = models.CharField(max_length=150, default="", editable=False)
+    # `[column, before, after]` of what may be told: names, permissions, limits.
+    changes: models.JSONField[list[Any], list[Any]] = models.JSONField(_("changes"), default=list, editable=False)
 
     class Meta:
         verbose_name = _("audit entry")

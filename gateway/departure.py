@@ -47,5 +47,5 @@ def finish(*, member: Member, cleaned: bool) -> None:
         pictures_erase(account=account)
     with transaction.atomic():
         if account is not None:
-            audit.forget_username(account=account, instead=member.username)
+            audit.forget_usernames(account=account, instead=member.username)
         member.delete()

@@ -12,11 +12,14 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
+from accounts.admin.audit_changes import changes_in_words
+from accounts.admin.links import row_link
 from accounts.models import AuditEntry
 from gateway.admin.base import ReadOnlyAdmin
 from gateway.admin.filters import TimeFilter
-from gateway.formats import UNKNOWN, moment
+from gateway.formats import UNKNOWN, moment, with_notes
 
 KINDS = {
     "member": gettext_lazy("member"),
@@ -53,13 +56,14 @@ class ActionFilter(admin.SimpleListFilter):
 
 
 class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
-    list_display = ("written_at", "actor_name", "shown_action", "kind", "target", "address")
-    list_filter = (KindFilter, ActionFilter, ("at", TimeFilter))
+    list_display = ("written_at", "actor_name", "shown_action", "kind", "target", "concerned", "address")
+    list_filter = (KindFilter, ActionFilter, ("member", AutocompleteSelectFilter), ("at", TimeFilter))
     list_filter_submit = True
-    search_fields = ("actor_name", "target_name")
-    search_help_text = gettext_lazy("Who did it, or to whom or what")
+    list_select_related = ("member",)
+    search_fields = ("actor_name", "target_name", "member_name", "member__username", "changes")
+    search_help_text = gettext_lazy("Who did it, to whom or what, or a former name")
     actions = None
-    fields = ("written_at", "actor_name", "address", "shown_action", "kind", "target")
+    fields = ("written_at", "actor_name", "address", "shown_action", "kind", "target", "concerned")
 
     def history_view(self, *args: Any, **kwargs: Any) -> Any:
         """An entry has no history: it never changes."""
@@ -71,7 +75,8 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
 
     @admin.display(description=gettext_lazy("action"), ordering="action")
     def shown_action(self, entry: AuditEntry) -> str:
-        return _(entry.action) if entry.action else UNKNOWN
+        action = format_html("{}", _(entry.action) if entry.action else UNKNOWN)
+        return with_notes(action, *changes_in_words(entry))
 
     @admin.display(description=gettext_lazy("kind"), ordering="target_kind")
     def kind(self, entry: AuditEntry) -> str:
@@ -86,3 +91,8 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
         except NoReverseMatch:
             return entry.target_name
         return format_html('<a class="link" href="{}">{}</a>', page, entry.target_name)
+
+    @admin.display(description=gettext_lazy("member"), ordering="member_name")
+    def concerned(self, entry: AuditEntry) -> str:
+        """Whose it is: by the name that they have, or had."""
+        return row_link(entry.member) if entry.member else entry.member_name or UNKNOWN

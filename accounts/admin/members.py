@@ -75,9 +75,11 @@ class PermissionsField(PermissionsBase):
     widget = UnfoldAdminCheckboxSelectMultipleWidget
 
     def label_from_instance(self, permission: Any) -> str:
-        model = permission.content_type.model_class()
-        verb = VERBS[permission.codename.partition("_")[0]]
-        return str(verb) % {"rows": model._meta.verbose_name_plural}
+        return permission_in_words(permission.codename, permission.content_type.model_class())
+
+
+def permission_in_words(codename: str, model: type[models.Model]) -> str:
+    return str(VERBS[codename.partition("_")[0]]) % {"rows": model._meta.verbose_name_plural}
 
 
 class MemberAdmin(AddsByForm[Member], MemberBase, RemovesMembers[Member], ButtonsAdmin[Member]):
@@ -89,6 +91,7 @@ class MemberAdmin(AddsByForm[Member], MemberBase, RemovesMembers[Member], Button
     add_form_template = "admin/accounts/member/add_form.html"
     change_form_template = "admin/change_form_with_buttons.html"
     change_notes = {  # noqa: RUF012  of the class that it extends
+        "username": gettext_noop("Renamed."),
         "password": gettext_noop("Changed the password."),
         "is_active": gettext_noop("Changed whether the member may sign in."),
         "is_staff": gettext_noop("Changed the permissions."),

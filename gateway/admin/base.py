@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
@@ -43,10 +44,10 @@ CHANGED = gettext_noop("Changed.")
 REMOVED = gettext_noop("Removed.")
 
 
-def note(request: HttpRequest, action: str, row: models.Model) -> None:
+def note(request: HttpRequest, action: str, row: models.Model, changes: Sequence[audit.Change] = ()) -> None:
     """Write into the audit what a person did here, and from where. `action` is English: it is translated when shown."""
     actor = request.user if isinstance(request.user, Member) else None
-    audit.note(actor=actor, action=action, target=row, address=client_address(request))
+    audit.note(actor=actor, action=action, target=row, address=client_address(request), changes=changes)
 
 
 def history_link(row: models.Model) -> str:
@@ -109,18 +110,23 @@ class ModelAdmin(ThemedAdmin[Row]):
         return row_checkbox(row.pk)
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        """What `log_change` notes: an action for each kind of change; [] where nothing was changed."""
-        return list(dict.fromkeys(self.change_notes.get(field, CHANGED) for field in form.changed_data))
+        """What `log_change` notes: an action for each kind of change, with the old and new values that may be told."""
+        changes = {each.column: each for each in audit.changes(self.model, form.initial, form.cleaned_data)}
+        noted: dict[str, list[audit.Change]] = {}
+        for field in form.changed_data:
+            told = noted.setdefault(self.change_notes.get(field, CHANGED), [])
+            told += [changes[field]] if field in changes else []
+        return noted
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any = ADDED) -> Any:
         note(request, ADDED, obj)
         return super().log_addition(request, obj, ADDED)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        actions = [message] if isinstance(message, str) else message
-        for action in actions:
-            note(request, action, obj)
-        return super().log_change(request, obj, " ".join(actions))
+        noted: dict[str, Sequence[audit.Change]] = {message: ()} if isinstance(message, str) else message
+        for action, changes in noted.items():
+            note(request, action, obj, changes)
+        return super().log_change(request, obj, " ".join(noted))
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         for row in queryset:

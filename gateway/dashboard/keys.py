@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts import audit
 from accounts.keys import KeyRefused, key_change, key_issue, key_revoke, key_rotate
 from accounts.models import ApiKey
 from gateway.dashboard.clients import cards, chosen_client
@@ -81,8 +82,9 @@ def key_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = KeyChangeForm(request.POST or None, key=key, models=model_choices(member_of(request)))
     if request.method != "POST" or not form.is_valid():
         return render(request, "dashboard/key_edit.html", {"form": form, "key": key, "section": "keys"})
+    told = audit.changes_of(key, {**form.cleaned_data, "expires_at": form.expires_at, **form.settings})
     key_change(key=key, name=form.cleaned_data["name"], expires_at=form.expires_at, **form.settings)
-    note(request, CHANGED, key)
+    note(request, CHANGED, key, told)
     messages.success(request, _("The key was changed. The next request with it finds the new settings."))
     return redirect("dashboard:key", key.pk)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -10,6 +12,7 @@ from gateway.addresses import client_address
 from gateway.dashboard.guard import member_of
 
 
-def note(request: HttpRequest, action: str, target: Model) -> None:
+def note(request: HttpRequest, action: str, target: Model, changes: Sequence[audit.Change] = ()) -> None:
     """Write down what who is signed in did, and from where. `action` is English: it is translated when shown."""
-    audit.note(actor=member_of(request), action=action, target=target, address=client_address(request))
+    actor, address = member_of(request), client_address(request)
+    audit.note(actor=actor, action=action, target=target, address=address, changes=changes)

@@ -17,6 +17,7 @@ from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import audit
 from accounts.keys import key_change, key_issue, key_revoke, key_rotate, networks
 from accounts.models import ApiKey
 from gateway.rest import rights
@@ -222,8 +223,9 @@ class OneKey(KeyView):
         if opener := key_of(request):
             rights.check_changes(opener, changes, of=key)
         if changes:
+            told = audit.changes_of(key, changes)
             key_change(key=key, **changes)
-            note(request, CHANGED, key)
+            note(request, CHANGED, key, told)
         return Response(KeySerializer(key).data)
 
     @extend_schema(operation_id="revoke_key", summary="Revoke a key", responses={204: None})

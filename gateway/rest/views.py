@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db.models import Model
@@ -73,6 +73,7 @@ class NoSuchPath(View):
         raise exceptions.NotFound(message % {"path": request.path[:200]}, code="unknown_url")
 
 
-def note(request: Request, action: str, target: Model) -> None:
+def note(request: Request, action: str, target: Model, changes: Sequence[audit.Change] = ()) -> None:
     """Write into the audit what was done by the request, and from where. `action` is English, for translation."""
-    audit.note(actor=asker(request), action=action, target=target, address=client_address(request._request))
+    actor, address = asker(request), client_address(request._request)
+    audit.note(actor=actor, action=action, target=target, address=address, changes=changes)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.invitations import invitation_find, invitation_make
+from accounts.keys import key_issue
 from accounts.models import Account, AuditEntry, Invitation, Member
 from accounts.services import member_add
 
@@ -67,6 +68,8 @@ class TestAudit:
         [
             ("q=boss", ["boss: Paused."]),
             ("q=San.Zhang", ["boss: Paused."]),
+            ("q=zhang", ["system: Renamed.", "boss: Paused."]),
+            ("q=former-name", ["system: Renamed."]),
             ("q=nobody-else", []),
             ("target_kind__exact=account", ["boss: Paused."]),
             ("action=Renamed.", ["system: Renamed."]),
@@ -75,8 +78,36 @@ class TestAudit:
     )
     def test_it_is_searched_and_filtered(self, boss: Client, account: Account, query: str, found: list[str]) -> None:
         audit.note(actor=Member.objects.get(username="boss"), action="Paused.", target=account)
-        audit.note(actor=None, action="Renamed.", target=account.member)
+        renamed = [audit.Change("username", "former-name", "zhang")]
+        audit.note(actor=None, action="Renamed.", target=account.member, changes=renamed)
         assert shown(boss.get(f"{AUDIT}?{query}")) == found
+
+    def test_a_member_s_keys_are_found_by_the_name_that_the_member_has_or_had(
+        self, boss: Client, account: Account
+    ) -> None:
+        audit.note(actor=None, action="Revoked.", target=key_issue(member=account.member)[0])
+        Member.objects.filter(pk=account.member_id).update(username="wu")
+        for query in ("q=zhang", "q=wu", f"member__id__exact={account.member_id}"):
+            assert shown(boss.get(f"{AUDIT}?{query}")) == ["system: Revoked."]
+        assert f'href="/admin/accounts/member/{account.member_id}/change/">wu</a>' in text(boss.get(AUDIT))
+
+    def test_names_permissions_and_limits_are_told_as_they_were_and_are(self, boss: Client, account: Account) -> None:
+        key, _ = key_issue(member=account.member)
+        may_view = Permission.objects.get(codename="view_account")
+        member = {"username": "wu", "is_active": "on", "is_staff": "on", "user_permissions": [may_view.pk]}
+        boss.post(f"/admin/accounts/member/{account.member_id}/change/", member)
+        boss.post(f"/admin/accounts/account/{account.pk}/change/", {"username": "Wu.Da24", "new_password": "secret-9"})
+        boss.post(f"/admin/accounts/apikey/{key.pk}/change/", {"name": "default", "requests_per_day": "7"})
+        page = text(boss.get(AUDIT))
+        for told in (
+            "Username: zhang → wu",
+            "Staff status: no → yes",
+            "User permissions: – → see accounts",
+            "XJTLU username: San.Zhang24 → Wu.Da24",
+            "Requests per day: – → 7",
+        ):
+            assert told in page
+        assert "secret-9" not in str(list(AuditEntry.objects.values_list()))
 
     def test_an_entry_leads_to_what_it_is_about(self, boss: Client, account: Account) -> None:
         audit.note(actor=None, action="Paused.", target=account)

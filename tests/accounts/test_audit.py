@@ -25,6 +25,20 @@ def test_an_entry_names_actor_action_target_and_address(alice: Member) -> None:
     assert entry.target_name.startswith("laptop (xg-")
 
 
+def test_an_entry_names_the_member_whose_key_it_is_also_when_they_are_gone(alice: Member) -> None:
+    audit.note(actor=None, action="Revoked.", target=key_issue(member=alice)[0])
+    assert (AuditEntry.objects.get().member, AuditEntry.objects.get().member_name) == (alice, "alice")
+    alice.delete()
+    assert (AuditEntry.objects.get().member, AuditEntry.objects.get().member_name) == (None, "alice")
+
+
+def test_old_and_new_values_are_told_only_of_what_may_be_told(alice: Member) -> None:
+    key, _ = key_issue(member=alice, name="laptop")
+    after = {"name": "phone", "requests_per_day": 5, "allowed_models": [], "digest": "x"}
+    assert audit.changes_of(key, after) == [("name", "laptop", "phone"), ("requests_per_day", None, 5)]
+    assert audit.changes_of(alice, {"password": "x", "email": "x@example.org"}) == []
+
+
 def test_the_actor_s_name_stays_when_the_member_is_gone(alice: Member) -> None:
     audit.note(actor=alice, action="Changed.", target=alice)
     alice.delete()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import crypto
+from accounts import audit, crypto
 from accounts.keys import key_find
 from accounts.models import Account, ApiKey, AuditEntry, Member
 from gateway import departure
@@ -230,7 +230,10 @@ def test_a_command_that_fails_leaves_no_entry(member: Member) -> None:
 
 def test_the_xjtlu_username_of_a_member_who_left_is_not_in_the_audit(member: Member) -> None:
     username = member.account.username
+    renamed = [audit.Change("username", "Former.Name20", username)]
+    audit.note(actor=None, action="Changed the XJTLU username.", target=member.account, changes=renamed)
     assert AuditEntry.objects.filter(target_name=username).exists()
     departure.finish(member=member, cleaned=True)
     assert not AuditEntry.objects.filter(target_name=username).exists()
+    assert "Former.Name20" not in str(list(AuditEntry.objects.values_list()))
     assert AuditEntry.objects.filter(target_kind="account", target_name="alice").exists()
