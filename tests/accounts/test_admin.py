@@ -591,6 +591,16 @@ class TestKeys:
         assert key.prefix in text(boss.get(f"{KEYS}?state=revoked"))
         assert key.prefix not in text(boss.get(f"{KEYS}?state=live"))
 
+    def test_keys_of_the_list_are_revoked_after_a_question_and_once(self, boss: Client, account: Account) -> None:
+        key, _ = key_issue(member=account.member)
+        chosen = {"action": "revoke", "_selected_action": [key.pk]}
+        assert "Revoke 1 key" in text(boss.post(KEYS, chosen))
+        assert ApiKey.objects.get().revoked_at is None
+        for _time in range(2):
+            answer = boss.post(KEYS, {**chosen, "confirmed": "yes"}, follow=True)
+        assert "revoked before" in messages(answer)
+        assert AuditEntry.objects.count() == 1
+
     def test_limits_are_set_with_the_key(self, boss: Client, account: Account) -> None:
         limits = {"allowed_models": "a\nb, a", "allowed_networks": "10.1.2.3/8\n::1", "requests_per_day": "7"}
         boss.post(f"{KEYS}add/", {"member": account.member_id, "name": "n", "may_manage": "on", **limits})
