@@ -44,6 +44,8 @@ PASSED_ENVIRONMENT = (
     *("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
 )
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 PLATFORMS = {"darwin": "Macintosh; Intel Mac OS X 10_15_7"}
 LINUX = "X11; Linux x86_64"
 UNUSED_FEATURES = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup")
@@ -54,15 +56,17 @@ UNUSED_FEATURES = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFul
 class BrowserSettings:
     """`extra_selectors` go in front of the known ones, by field (see selectors.py).
 
-    `time_limit_seconds` bounds the whole login, `patience_seconds` a page on which nothing happens. Where
-    `resolver_rules` stand (see confinement.py), Chrome reaches no other host.
+    `time_limit_seconds` bounds the whole login, `patience_seconds` a page on which nothing happens. `switches` are
+    further arguments of Chrome. Where `keeps_dialogs`, a page's own boxes stay open and commands raise
+    `UnexpectedAlertPresentException` meanwhile; else they are dismissed unseen.
     """
 
     chrome_binary: str | None = None
     chromedriver: str | None = None
     time_limit_seconds: float = 120.0
     patience_seconds: float = 15.0
-    resolver_rules: str = ""
+    switches: Sequence[str] = ()
+    keeps_dialogs: bool = False
     extra_selectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -85,6 +89,10 @@ class Chrome:
     def seconds_left(self) -> float:
         return self._watchdog.deadline - time.monotonic()
 
+    def end(self) -> None:
+        """End it now, from any thread: what waits for it breaks off."""
+        self._watchdog.end()
+
 
 @contextmanager
 def running_chrome(settings: BrowserSettings, started: Callable[[int, Path], None]) -> Iterator[Chrome]:
@@ -103,7 +111,7 @@ def running_chrome(settings: BrowserSettings, started: Callable[[int, Path], Non
     try:
         process = _living_driver(programs.driver, scratch, started)
         with _Watchdog(process.pid, settings.time_limit_seconds) as watchdog:
-            driver = _start_browser(programs, process, scratch, watchdog, settings.resolver_rules)
+            driver = _start_browser(programs, process, scratch, watchdog, settings)
             yield Chrome(driver, watchdog, desktop_user_agent(programs.version))
     finally:
         if process is not None:
@@ -113,12 +121,14 @@ def running_chrome(settings: BrowserSettings, started: Callable[[int, Path], Non
 
 
 class _Watchdog:
-    """Kills the process group at the deadline, whatever Selenium is doing."""
+    """Kills the process group at the deadline, or when told to, whatever Selenium is doing."""
 
     def __init__(self, group: int, seconds: float) -> None:
         self.expired = threading.Event()
         self.deadline = time.monotonic() + seconds
         self._group = group
+        self._is_over = False
+        self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
 
@@ -129,6 +139,14 @@ class _Watchdog:
     def __exit__(self, *exc: object) -> None:
         self._timer.cancel()
         self._timer.join()
+        with self._lock:
+            self._is_over = True
+
+    def end(self) -> None:
+        """Afterwards the group's id may be another's: it is left alone then."""
+        with self._lock:
+            if not self._is_over:
+                leftovers.kill(self._group)
 
     def _expire(self) -> None:
         self.expired.set()
@@ -183,10 +201,10 @@ def _start_driver(path: str, scratch: Path) -> subprocess.Popen[bytes]:
 
 
 def _start_browser(
-    programs: Programs, process: subprocess.Popen[bytes], scratch: Path, watchdog: _Watchdog, resolver_rules: str
+    programs: Programs, process: subprocess.Popen[bytes], scratch: Path, watchdog: _Watchdog, settings: BrowserSettings
 ) -> WebDriver:
     try:
-        return _connected(_driver_port(process, scratch), _options(programs, scratch, resolver_rules))
+        return _connected(_driver_port(process, scratch), _options(programs, scratch, settings))
     except BREAKS as error:
         if watchdog.expired.is_set():
             raise LoginTimedOut("Chrome had not started when the time limit was reached.") from None
@@ -210,6 +228,7 @@ def _said_port(scratch: Path) -> int | None:
 
 
 def _connected(port: int, options: Options) -> WebDriver:
+    _keep_loopback_direct()
     address = f"http://127.0.0.1:{port}"
     # Without DIRECT a proxy of the environment would get the commands, typed passwords included.
     config = ClientConfig(
@@ -225,17 +244,23 @@ def _connected(port: int, options: Options) -> WebDriver:
     return driver
 
 
-def _options(programs: Programs, scratch: Path, resolver_rules: str) -> Options:
+def _keep_loopback_direct() -> None:
+    """Selenium's WebSocket to the driver asks the environment for a proxy, and can be told otherwise nowhere else."""
+    spared = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    names = list(filter(None, (name.strip() for name in spared.split(","))))
+    missing = [name for name in LOOPBACK if name not in names and "*" not in names]
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join([*names, *missing])
+
+
+def _options(programs: Programs, scratch: Path, settings: BrowserSettings) -> Options:
     options = Options()
     options.binary_location = programs.chrome
     options.enable_bidi = True
     # Pages are polled: no command may wait for a page that never finishes loading.
     options.page_load_strategy = "none"
-    options.unhandled_prompt_behavior = "dismiss"
-    for argument in _arguments(programs.version, scratch):
+    options.unhandled_prompt_behavior = "ignore" if settings.keeps_dialogs else "dismiss"
+    for argument in (*_arguments(programs.version, scratch), *settings.switches):
         options.add_argument(argument)
-    if resolver_rules:
-        options.add_argument(f"--host-resolver-rules={resolver_rules}")
     return options
 
 

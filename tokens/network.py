@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -111,6 +111,11 @@ class Network:
         is_call = request["method"] == "POST" and any(call in path for call in SIGN_ON_CALLS)
         if is_call or (response["status"] == 429 and event.navigation is not None):
             self._answered.append((request["request"], response["status"]))
+
+    @property
+    def requests(self) -> Sequence[Request]:
+        """All of them, in the order in which they were heard of."""
+        return self._requests
 
     @property
     def answers(self) -> int:

@@ -115,6 +115,7 @@ class Site:
     def __init__(self) -> None:
         self.pages: dict[str, str | Callable[[], str]] = {}
         self.posted: list[str] = []
+        self.asked: list[str] = []
         self.closing = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
@@ -124,6 +125,7 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                site.asked.append(self.path)
                 page = site.pages.get(self.path.partition("?")[0], "")
                 body = (page() if callable(page) else page).encode()
                 self.send_response(200)
@@ -145,3 +147,17 @@ class Site:
     def hang(self) -> str:
         self.closing.wait()
         return ""
+
+
+@contextmanager
+def served_site() -> Iterator[Site]:
+    made = Site()
+    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.closing.set()
+        made.server.shutdown()
+        thread.join()
+        made.server.server_close()

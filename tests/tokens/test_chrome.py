@@ -178,3 +178,24 @@ def test_a_driver_that_ends_at_once_is_a_failed_chrome(tmp_path: Path) -> None:
     with pytest.raises(ChromeFailed, match="did not say on which port"):
         with running_chrome(BrowserSettings(chromedriver=str(driver)), lambda *_: None):
             pass
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
+@pytest.mark.parametrize("spared", ["", "internal.example"])
+def test_a_proxy_of_the_environment_gets_nothing_of_the_way_to_chrome(
+    monkeypatch: pytest.MonkeyPatch, name: str, spared: str
+) -> None:
+    for each in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(each, spared)
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with running_chrome(BrowserSettings(time_limit_seconds=600), lambda group, scratch: None) as running:
+        assert running.driver.browsing_context.get_tree()
+    assert os.environ["no_proxy"] == os.environ["NO_PROXY"]
+    assert os.environ["no_proxy"].endswith("localhost,127.0.0.1,::1")
+
+
+def test_an_environment_that_spares_everything_the_proxy_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("NO_PROXY", "")
+    chrome._keep_loopback_direct()
+    assert (os.environ["no_proxy"], os.environ["NO_PROXY"]) == ("*", "*")

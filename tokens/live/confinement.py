@@ -1,93 +1,100 @@
-"""What a live login's Chrome may reach: the sign-on and the portal. A person has hands in it, and it stands in our
-network: it must be of no use for anything else.
+"""What a live login's Chrome may do: show the sign-on and the portal, in one window. A person has hands in it, and it
+stands in our network: it must be of no use for anything else.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Sequence
-from urllib.parse import urlsplit
+from collections.abc import Callable, Sequence
 
-from django.conf import settings
+from selenium.common.exceptions import NoSuchWindowException, WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from tokens.errors import LoginFailed
+from tokens.live.places import Place, allowed_places, is_allowed, may_be_shown, place_of
+from tokens.network import Request
+from tokens.pages import is_passing
 
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 WINDOWS_SECONDS = 1.0
+MOST_HOSTS_NOTED = 8
 ELSEWHERE = "A live login shows the school's own pages only, and this was another."
+ADVICE = "If the school's sign-on needs it, the gateway's admin adds it to XIPU_SIGN_ON_HOSTS."
+
+Step = Callable[[str, str], None]
 
 
-def allowed_hosts() -> tuple[str, ...]:
-    """Host names, `*.name` for all below a name: portal, the school's domain, and what the settings trust besides."""
-    portal = _host(settings.XIPU_PORTAL_URL)
-    names = [portal, settings.XIPU_SCHOOL_DOMAIN, f"*.{settings.XIPU_SCHOOL_DOMAIN}"]
-    names += [*settings.XIPU_TRUSTED_HOSTS, *settings.XIPU_SIGN_ON_HOSTS]
-    if api := _host(settings.XIPU_API_URL):
-        names.append(api)
-    # A simulated school on this machine goes by several names.
-    names += LOOPBACK if portal in LOOPBACK else ()
-    return tuple(dict.fromkeys(name.lower() for name in names if name))
-
-
-def resolver_rules(hosts: Sequence[str]) -> str:
-    """Chrome's `--host-resolver-rules`: no other name, and no other address, leads anywhere.
-
-    A proxy of the environment finds names itself: there only what a window may show is held to the hosts.
-    """
-    proxies = filter(None, (_host(os.environ.get(name, "")) for each in PROXIES for name in (each, each.upper())))
-    return ", ".join(["MAP * ~NOTFOUND", *(f"EXCLUDE {host}" for host in dict.fromkeys([*hosts, *proxies]))])
-
-
-def may_be_shown(url: str, hosts: Sequence[str]) -> bool:
-    """Whether a window may show this page: http(s) of an allowed host, or nothing yet, or Chrome's own error page."""
-    parts = urlsplit(url)
-    if parts.scheme in ("about", "chrome-error"):
-        return url == "about:blank" or parts.scheme == "chrome-error"
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    return parts.scheme in ("http", "https") and any(_fits(host.lower(), allowed) for allowed in hosts)
-
-
-def confine(driver: WebDriver) -> Confinement:
-    """Deny this Chrome downloads, permissions and the files of this machine."""
+def confine(driver: WebDriver, step: Step) -> Confinement:
+    """Deny this Chrome downloads, permissions and the files of this machine. `step` is told what was kept away."""
     driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "deny"})
     driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": []})
     # No file dialog opens, and none is answered.
     driver.execute_cdp_cmd("Page.setInterceptFileChooserDialog", {"enabled": True})
-    return Confinement(driver, allowed_hosts())
+    return Confinement(driver, step, allowed_places())
 
 
 class Confinement:
-    def __init__(self, driver: WebDriver, hosts: Sequence[str]) -> None:
+    def __init__(self, driver: WebDriver, step: Step, places: Sequence[Place]) -> None:
         self._driver = driver
-        self._hosts = hosts
+        self._step = step
+        self._places = places
         self._window = driver.current_window_handle
         self._looked_at = 0.0
+        self._requests = 0
+        self._blocked: set[str] = set()
+        self._has_closed = False
 
-    def check(self, url: str) -> None:
-        """Raises `LoginFailed` where the window has left the school. Other windows are closed unseen."""
-        if not may_be_shown(url, self._hosts):
+    def check(self, url: str, requests: Sequence[Request]) -> None:
+        """Raises `LoginFailed` where the window has left the school. Other windows are closed unseen.
+
+        `requests` are all that were made so far.
+        """
+        self._note_blocked(requests)
+        if not may_be_shown(url, self._places):
             raise LoginFailed(ELSEWHERE)
+        if url.startswith("chrome-error:"):
+            self._say_where(requests)
         if time.monotonic() - self._looked_at > WINDOWS_SECONDS:
             self._looked_at = time.monotonic()
             self._close_others()
 
+    def _note_blocked(self, requests: Sequence[Request]) -> None:
+        """Each host once: what does not work here may be missing because of it."""
+        new, self._requests = requests[self._requests :], len(requests)
+        for host in filter(None, map(self._blocked_host, new)):
+            if host not in self._blocked and len(self._blocked) < MOST_HOSTS_NOTED:
+                self._step("blocked another site", f"{host}. {ADVICE}")
+                self._blocked.add(host)
+
+    def _say_where(self, requests: Sequence[Request]) -> None:
+        """Where Chrome shows an error because the school's page led to a host that is kept away."""
+        pages = [request for request in requests if request.is_document]
+        if pages and (host := self._blocked_host(max(pages, key=lambda page: page.at))):
+            raise LoginFailed(f"The school's page led to {host}, which a live login does not open. {ADVICE}")
+
+    def _blocked_host(self, request: Request) -> str:
+        """The host of a request that did not get out; "" where it did, or was for none."""
+        return "" if is_allowed(request.url, self._places) else place_of(request.url).host
+
     def _close_others(self) -> None:
         others = [handle for handle in self._driver.window_handles if handle != self._window]
         for handle in others:
-            self._driver.switch_to.window(handle)
-            self._driver.close()
+            self._close(handle)
         if others:
             self._driver.switch_to.window(self._window)
+            self._note_closed()
 
+    def _close(self, handle: str) -> None:
+        """It may close by itself before it is closed."""
+        try:
+            self._driver.switch_to.window(handle)
+            self._driver.close()
+        except NoSuchWindowException:
+            return
+        except WebDriverException as error:
+            if not is_passing(error):
+                raise
 
-def _fits(host: str, allowed: str) -> bool:
-    return host.endswith(allowed[1:]) if allowed.startswith("*.") else host == allowed
-
-
-def _host(url: str) -> str:
-    """The host of a URL, an IPv6 address in brackets; "" where there is none."""
-    host = (urlsplit(url).hostname or "").lower()
-    return f"[{host}]" if ":" in host else host
+    def _note_closed(self) -> None:
+        if not self._has_closed:
+            self._has_closed = True
+            self._step("closed another window", "A live login has one window.")
