@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.common.exceptions import NoAlertPresentException, UnexpectedAlertPresentException
 
 from tokens.capture import Capture
 from tokens.chrome import BREAKS, BrowserSettings, Chrome, first_line, running_chrome
@@ -77,14 +77,23 @@ class LoginWatcher(Protocol):
 class Viewer(Protocol):
     """The person of a live login, on the thread that called `log_in`."""
 
-    def begin(self, driver: WebDriver) -> None:
+    def begin(self, chrome: Chrome) -> None:
         """Chrome runs; no page is open yet."""
+
+    def check(self, url: str, requests: Sequence[Request]) -> None:
+        """The window shows this. Raises LoginFailed where it has left the school. All requests so far are told."""
 
     def ask(self, asked: str, message: str = "") -> None:
         """What is asked of the person now; "" for nothing: then they neither see nor do anything."""
 
-    def attend(self, url: str, document: float, seconds: float) -> None:
-        """Show them the page and carry out their acts for so long. Raises PersonLeft, and LoginFailed elsewhere."""
+    def attend(self, document: float, seconds: float) -> None:
+        """Show them the page and carry out their acts for so long. Raises PersonLeft."""
+
+    def attend_dialog(self, seconds: float) -> None:
+        """The same while a dialog of the page's own is open, and every command to Chrome raises."""
+
+    def left(self) -> LoginError | None:
+        """Why the person is no longer there, and Chrome may have been ended; None while they are."""
 
 
 def log_in(
@@ -148,6 +157,7 @@ class _Login:
         self._page_calls: PageCalls | None = None
         self._submitted: _Submission | None = None
         self._codes: list[_Submission] = []
+        self._named = 0.0
         self._chat_opened = False
         self._clicked_at = 0.0
         self._last_step = ""
@@ -158,7 +168,7 @@ class _Login:
         """Act on each page that comes, until the chat page has given its token."""
         self._network.listen()
         if self._viewer is not None:
-            self._viewer.begin(self._driver)
+            self._viewer.begin(self._chrome)
         restore_cookies(self._driver, cookies)
         self._step("opening the portal")
         self._driver.get(self._portal_url)
@@ -171,28 +181,46 @@ class _Login:
             Page.START: self._on_start,
         }
         while True:
-            look, page = self._next_page()
-            if page is Page.READY or (self._has_waited() and self._network.token_requests()):
-                return self._capture(look)
             try:
-                if act := acts.get(page):
-                    act(look)
-                self._give_up_in_time(page, look)
-            except (PersonNeeded, PasswordNeeded) as error:
-                if self._viewer is None:
-                    raise
-                self._viewer.ask(error.asked, error.message)
-            self._rest(look)
+                look, page = self._next_page()
+                if page is Page.READY or (self._has_waited() and self._network.token_requests()):
+                    return self._capture(look)
+                self._act(acts.get(page), page, look)
+                self._rest(look)
+            except UnexpectedAlertPresentException:
+                self._on_dialog()
+
+    def _act(self, act: Callable[[Look], None] | None, page: Page, look: Look) -> None:
+        try:
+            if act is not None:
+                act(look)
+            self._give_up_in_time(page, look)
+        except (PersonNeeded, PasswordNeeded) as error:
+            if self._viewer is None:
+                raise
+            self._viewer.ask(error.asked, error.message)
 
     def _rest(self, look: Look) -> None:
         """Between two looks; in a live login the person's time."""
         if self._viewer is None:
             time.sleep(LOOK_SECONDS)
         else:
-            self._viewer.attend(look.url, look.document, LOOK_SECONDS)
+            self._viewer.attend(look.document, LOOK_SECONDS)
+
+    def _on_dialog(self) -> None:
+        """A box that the page has opened: for the person, but where nothing is theirs to see."""
+        self._stop_before_the_limit()
+        if self._viewer is not None and self._page_calls is None:
+            self._viewer.attend_dialog(LOOK_SECONDS)
+        else:
+            # It may have gone by itself.
+            with suppress(NoAlertPresentException):
+                self._driver.switch_to.alert.dismiss()
 
     def _next_page(self) -> tuple[Look, Page]:
         look = self._reader.look()
+        if self._viewer is not None:
+            self._viewer.check(look.url, self._network.requests)
         page = which_page(look, chat_opened=self._chat_opened)
         shown = (page, look.place, look.document)
         if shown != self._shown:
@@ -230,6 +258,8 @@ class _Login:
             self._judge(look)
         elif self._viewer is not None and self._password is not None:
             self._fill_in_for_person(self._password)
+        elif self._viewer is not None:
+            self._fill_in_name(look)
         raise PersonNeeded("captcha", "The sign-on asks for a captcha.")
 
     def _fill_in_for_person(self, password: str) -> None:
@@ -238,10 +268,18 @@ class _Login:
             self._watcher.before_password()
             self._submitted = _Submission(self._reader.look(), self._network.answers)
 
+    def _fill_in_name(self, look: Look) -> None:
+        """Once in each document: the person types the password, and may correct the name."""
+        if self._named != look.document and self._reader.type("username", self._username):
+            self._named = look.document
+            self._reader.focus("password")
+
     def _on_sign_on(self, look: Look) -> None:
         if self._submitted:
             self._judge(look)
         elif self._password is None:
+            if self._viewer is not None:
+                self._fill_in_name(look)
             raise PasswordNeeded("The sign-on asks for the password, and none is stored.")
         else:
             self._fill_in_and_submit(self._password)
@@ -423,12 +461,15 @@ class _Login:
         return page in (Page.UNKNOWN, Page.SIGN_ON) and not was_at_chat
 
     def _stop_before_the_limit(self) -> None:
-        """Stop a little before the hard limit, while there is still a page to show."""
-        if self._chrome.seconds_left < self._settings.time_limit_seconds * SCREENSHOT_SHARE:
+        """Stop a little before the hard limit, while there is still a page to show; a person has all of the time."""
+        share = SCREENSHOT_SHARE if self._viewer is None else 0.0
+        if self._chrome.seconds_left < self._settings.time_limit_seconds * share:
             raise LoginTimedOut(f"The login did not end within {self._settings.time_limit_seconds:g} s.")
 
     def broken(self, error: BaseException) -> LoginError:
-        """Say what it means that Chrome broke off: it was ended at the time limit, or it failed."""
+        """Say what it means that Chrome broke off: it was ended by the person or at the time limit, or it failed."""
+        if self._viewer is not None and (left := self._viewer.left()):
+            return left
         if self._chrome.expired:
             return LoginTimedOut(f"The login did not end within {self._settings.time_limit_seconds:g} s.")
         return ChromeFailed(f"Chrome broke off: {self._clean(first_line(error))}")

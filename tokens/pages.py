@@ -14,6 +14,7 @@ from selenium.common.exceptions import (
     JavascriptException,
     StaleElementReferenceException,
     TimeoutException,
+    UnexpectedAlertPresentException,
     WebDriverException,
 )
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -113,7 +114,9 @@ def is_chat_address(look: Look) -> bool:
 
 def is_passing(error: WebDriverException) -> bool:
     """Whether a command only failed because its page went away."""
-    return any(text in str(error.msg) for text in PASSING_TEXTS)
+    # What a page's own box says is the page's.
+    is_dialog = isinstance(error, UnexpectedAlertPresentException)
+    return not is_dialog and any(text in str(error.msg) for text in PASSING_TEXTS)
 
 
 class PageReader:
@@ -151,6 +154,10 @@ class PageReader:
     def click(self, field: str) -> bool:
         """Click by script, for another element may cover it; False when it is missing or disabled."""
         return bool(self._run("return click(arguments[2])", field))
+
+    def focus(self, field: str) -> None:
+        """What is typed next goes there."""
+        self._run("find(arguments[2])?.focus()", field)
 
     def blank(self, texts: Sequence[str], *, everything: bool) -> bool:
         """Empty all form fields and take `texts`, or all text, off the page; True when that was done."""

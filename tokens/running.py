@@ -23,14 +23,19 @@ from gateway.errors import GatewayError
 from tokens import verdicts
 from tokens.browser import BrowserSettings, PageCalls, log_in
 from tokens.errors import LoginError
-from tokens.live.confinement import allowed_hosts, resolver_rules
 from tokens.live.link import dialled
+from tokens.live.places import allowed_places
+from tokens.live.routes import switches
 from tokens.live.view import LiveView
 from tokens.logins import login_ask, open_attempt
 from tokens.models import LoginAttempt, Trigger
 from tokens.pictures import screenshot_keep, screenshot_path
 
 LEASE = timedelta(seconds=30)
+RENEW_SECONDS = 10.0
+RENEW_LIVE_SECONDS = 2.0
+"""Often, so that a person need not wait for the end of a login whose worker has died."""
+
 KEPT_ATTEMPTS = 50
 
 
@@ -53,7 +58,9 @@ def login_run(
     )
     attempt = LoginAttempt.objects.select_related("account__member").get(pk=attempt_id)
     if claimed:
-        with database.repeating(lambda: _renew(attempt_id), every_seconds=LEASE.total_seconds() / 3):
+        with database.repeating(
+            lambda: _renew(attempt_id), every_seconds=RENEW_LIVE_SECONDS if live else RENEW_SECONDS
+        ):
             _run(
                 attempt,
                 Watcher(attempt, ask_code, show),
@@ -81,7 +88,7 @@ def _run(attempt: LoginAttempt, watcher: Watcher, time_limit_seconds: float) -> 
     account = attempt.account
     password = crypto.unseal(account, "password") or None
     try:
-        with _viewer(attempt, watcher) as viewer:
+        with _viewer(attempt, watcher, password or "") as viewer:
             capture = log_in(
                 portal_url=settings.XIPU_PORTAL_URL,
                 username=account.username,
@@ -105,13 +112,13 @@ def _run(attempt: LoginAttempt, watcher: Watcher, time_limit_seconds: float) -> 
 
 
 @contextmanager
-def _viewer(attempt: LoginAttempt, watcher: Watcher) -> Iterator[LiveView | None]:
+def _viewer(attempt: LoginAttempt, watcher: Watcher, password: str) -> Iterator[LiveView | None]:
     """The person of a live login. Raises `PersonLeft` where their page cannot be reached."""
     if not attempt.live:
         yield None
         return
     with dialled(attempt.live_url, crypto.unseal(attempt, "live_secret")) as link:
-        yield LiveView(link, watcher.asked)
+        yield LiveView(link, watcher, password)
 
 
 def _is_refused(account: Account) -> bool:
@@ -125,7 +132,8 @@ def _browser_settings(time_limit_seconds: float, *, live: bool) -> BrowserSettin
         chromedriver=settings.CHROMEDRIVER or None,
         time_limit_seconds=time_limit_seconds,
         extra_selectors=settings.XIPU_SELECTORS,
-        resolver_rules=resolver_rules(allowed_hosts()) if live else "",
+        switches=switches(allowed_places()) if live else (),
+        keeps_dialogs=live,
     )
 
 

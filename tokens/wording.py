@@ -28,6 +28,8 @@ STEPS = (
     gettext_noop("starting the chat page"),
     gettext_noop("waiting for the token"),
     gettext_noop("token captured"),
+    gettext_noop("blocked another site"),
+    gettext_noop("closed another window"),
 )
 
 ASKED = {
@@ -37,6 +39,7 @@ ASKED = {
         "The page stayed blank, as it does for automated browsers. See whether it shows anything."
     ),
     "password": gettext_noop("The school asks for the password. Type it in the picture and sign in."),
+    "dialog": gettext_noop("The school's page asks something in a box of its own. Answer it below."),
     "page": gettext_noop(
         "The gateway cannot go on by itself on this page. See what it asks, and lead it on to the portal."
     ),
@@ -62,6 +65,8 @@ SENTENCES = (
     gettext_noop("The person who asked for this login stopped it."),
     gettext_noop("Nobody opened the live view of this login."),
     gettext_noop("The live view's connection broke."),
+    gettext_noop("The page asks something in a box of its own."),
+    gettext_noop("A live login has one window."),
     gettext_noop("A live login shows the school's own pages only, and this was another."),
     gettext_noop("No browser was free for this login while its page was open."),
     gettext_noop("This XJTLU account is paused. Ask the gateway's admin to resume it."),
@@ -85,6 +90,11 @@ PATTERNS = (
     gettext_noop("The login came no further than the %(page)s page %(place)s."),
     gettext_noop("The login did not end within %(seconds)s s."),
     gettext_noop("Chrome could not open the page: %(reason)s."),
+    gettext_noop(
+        "The school's page led to %(host)s, which a live login does not open. If the school's sign-on needs it, the "
+        "gateway's admin adds it to XIPU_SIGN_ON_HOSTS."
+    ),
+    gettext_noop("%(host)s. If the school's sign-on needs it, the gateway's admin adds it to XIPU_SIGN_ON_HOSTS."),
     gettext_noop("Chrome did not start: %(reason)s"),
     gettext_noop("Chrome broke off: %(reason)s"),
     gettext_noop("Unexpected %(kind)s: see the worker's log."),

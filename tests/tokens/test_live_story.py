@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+
 import pytest
-from selenium.webdriver.remote.webdriver import WebDriver
 
 from tests.tokens.conftest import PATIENCE_SECONDS
 from tests.tokens.stand_ins import PASSWORD, USERNAME, LogIn, RememberingWatcher, SimulatedSchool, Site
 from tests.tokens.test_browser import CHAT, FORM
 from tokens import browser
-from tokens.errors import LoginFailed, PersonLeft, WrongPassword
+from tokens.browser import BrowserSettings
+from tokens.chrome import Chrome
+from tokens.errors import LoginFailed, LoginTimedOut, PersonLeft, WrongPassword
+from tokens.network import Request
 
 
 class Onlooker:
@@ -18,22 +23,41 @@ class Onlooker:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.fields: list[str] = []
-        self.driver: WebDriver | None = None
+        self.dialogs: list[str] = []
+        self.stays = False
+        self.chrome: Chrome | None = None
         self._patience = 3
+        self._left: PersonLeft | None = None
 
-    def begin(self, driver: WebDriver) -> None:
-        self.driver = driver
+    def begin(self, chrome: Chrome) -> None:
+        self.chrome = chrome
+
+    def check(self, url: str, requests: Sequence[Request]) -> None: ...
 
     def ask(self, asked: str, message: str = "") -> None:
         if asked and asked not in self.asked:
             self.asked.append(asked)
 
-    def attend(self, url: str, document: float, seconds: float) -> None:
-        self._patience -= bool(self.asked)
-        if self._patience == 0 and self.driver is not None:
+    def attend(self, document: float, seconds: float) -> None:
+        self._patience -= bool(self.asked) and not self.stays
+        if self._patience == 0 and self.chrome is not None:
             script = "return [...document.querySelectorAll('input:not([type=button])')].map((field) => field.value)"
-            self.fields = self.driver.execute_script(script)
+            self.fields = self.chrome.driver.execute_script(script)
             raise PersonLeft("gone")
+
+    def attend_dialog(self, seconds: float) -> None:
+        assert self.chrome is not None
+        self.dialogs.append(self.chrome.driver.switch_to.alert.text)
+        self.chrome.driver.switch_to.alert.accept()
+
+    def left(self) -> PersonLeft | None:
+        return self._left
+
+    def stop(self) -> None:
+        """As the thread does that hears the person."""
+        assert self.chrome is not None
+        self._left = PersonLeft("stopped")
+        self.chrome.end()
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +89,8 @@ def test_a_sign_on_without_a_stored_password_asks_for_it(
     with pytest.raises(PersonLeft):
         log_in_now(password=None, viewer=onlooker)
     assert onlooker.asked == ["password"]
+    # The name is known.
+    assert onlooker.fields == [USERNAME, ""]
     assert school.user()["password_tries"] == 0
 
 
@@ -107,3 +133,56 @@ def test_the_chat_page_is_never_shown(
     with pytest.raises(LoginFailed):
         log_in_now(portal_url=site.url, patience=4, viewer=onlooker)
     assert "page" not in onlooker.asked
+
+
+# Dialogs, time and stop
+
+
+def keeping_dialogs() -> BrowserSettings:
+    return BrowserSettings(time_limit_seconds=3600, patience_seconds=PATIENCE_SECONDS, keeps_dialogs=True)
+
+
+def test_a_dialog_of_the_sign_on_is_the_persons_and_the_login_goes_on(
+    site: Site, log_in_now: LogIn, onlooker: Onlooker
+) -> None:
+    show_captcha = "document.body.innerHTML += '<div class=image-captcha>Type what you see</div>'"
+    site.pages["/"] = FORM.format("") + f"<script>setTimeout(() => confirm('Ready?') && ({show_captcha}))</script>"
+    with pytest.raises(PersonLeft):
+        log_in_now(portal_url=site.url, password=None, viewer=onlooker, browser=keeping_dialogs())
+    assert onlooker.dialogs == ["Ready?"]
+    assert onlooker.asked[-1] == "captcha"
+
+
+def test_a_dialog_of_the_chat_page_holds_up_nothing(site: Site, log_in_now: LogIn, onlooker: Onlooker) -> None:
+    site.pages["/"] = "<a href='/v3/chat'>chat</a>"
+    site.pages["/v3/chat"] = f"<script>alert('News!')</script>{CHAT}"
+    assert log_in_now(portal_url=site.url, viewer=onlooker, browser=keeping_dialogs()).jm_token
+    assert onlooker.dialogs == []
+
+
+def test_a_person_has_the_last_moments_too(
+    site: Site, log_in_now: LogIn, onlooker: Onlooker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In the background a part of the time is for the screenshot.
+    monkeypatch.setattr(browser, "SCREENSHOT_SHARE", 1.0)
+    site.pages["/"] = FORM.format("")
+    with pytest.raises(LoginTimedOut):
+        log_in_now(portal_url=site.url, password="")
+    with pytest.raises(PersonLeft):
+        log_in_now(portal_url=site.url, password=None, viewer=onlooker)
+
+
+def test_a_stop_ends_a_login_whose_page_is_busy(site: Site, log_in_now: LogIn, onlooker: Onlooker) -> None:
+    onlooker.stays = True
+    busy = threading.Event()
+
+    def hang() -> str:
+        busy.set()
+        return ""
+
+    site.pages["/busy"] = hang
+    loop = "const request = new XMLHttpRequest(); request.open('GET', '/busy', false); request.send(); while (true);"
+    site.pages["/"] = FORM.format("") + f"<script>setTimeout(() => {{ {loop} }}, 1000)</script>"
+    threading.Thread(target=lambda: (busy.wait(), onlooker.stop()), daemon=True).start()  # type: ignore[func-returns-value]
+    with pytest.raises(PersonLeft, match="stopped"):
+        log_in_now(portal_url=site.url, password=None, viewer=onlooker, browser=keeping_dialogs())

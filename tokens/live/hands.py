@@ -8,7 +8,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from tokens.live.keyboard import SHIFT, WRITING
-from tokens.live.wire import Act, Here, Key, Move, Press, Release, Size, Stop, Text, Wheel
+from tokens.live.wire import Act, Answer, Here, Key, Move, Press, Release, Size, Stop, Text, Wheel
 from tokens.pages import is_passing
 
 LEAST_WIDTH, MOST_WIDTH = 480, 1280
@@ -50,7 +50,7 @@ class Hands:
                 self._type(act.text)
             case Size():
                 self._resize(act)
-            case Stop() | Here():
+            case Answer() | Stop() | Here():
                 return
 
     def _mouse(self, act: Move | Press | Release | Wheel) -> None:
@@ -98,7 +98,9 @@ class Hands:
         """Make the page about as large as the member's screen, as far as sign-on pages go along with it."""
         self._width = max(LEAST_WIDTH, min(MOST_WIDTH, act.width))
         self._height = max(LEAST_HEIGHT, min(MOST_HEIGHT, act.height))
-        size = {"width": self._width, "height": self._height, "deviceScaleFactor": 1, "mobile": False}
+        # Sharp on a phone, whose screen shrinks the page; no picture is wider than the widest page.
+        scale = min(act.ratio, MOST_WIDTH / self._width)
+        size = {"width": self._width, "height": self._height, "deviceScaleFactor": scale, "mobile": False}
         self._send("Emulation.setDeviceMetricsOverride", size)
 
     def _send(self, command: str, event: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tokens.errors import PersonLeft
 from tokens.live import wire as live_wire
-from tokens.live.wire import DIAL_HEADER, Act, Here, Stop
+from tokens.live.wire import DIAL_HEADER, Act, Here, Said, Stop
 
 log = structlog.get_logger(__name__)
 # At DEBUG the library prints each message: what a person types, a password perhaps.
@@ -60,7 +60,7 @@ def dialled(url: str, secret: str) -> Iterator[Link]:
 
 
 class Link:
-    """`take` and `show` are for the login's thread. Both raise `PersonLeft` once there is nobody to talk to."""
+    """`take`, `show` and `say` are for the login's thread. They raise `PersonLeft` once there is nobody to talk to."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -68,6 +68,7 @@ class Link:
         self._heard_at = time.monotonic()
         self._patience = FIRST_VIEW_SECONDS
         self._end = ""
+        self._stopped: Callable[[], None] = lambda: None
         self._is_new = threading.Event()
         threading.Thread(target=self._receive, name="live", daemon=True).start()
 
@@ -80,10 +81,25 @@ class Link:
             return None
 
     def show(self, picture: bytes) -> None:
+        self._send(picture)
+
+    def say(self, said: Said) -> None:
+        self._send(live_wire.encode(said).decode())
+
+    def _send(self, message: bytes | str) -> None:
         try:
-            self._connection.send(picture)
+            self._connection.send(message)
         except ConnectionClosed:
             raise PersonLeft(self._end or BROKE) from None
+
+    def on_stop(self, stopped: Callable[[], None]) -> None:
+        """What the person's stop does at once, on a thread of the link's own: the login's may wait for a busy page."""
+        self._stopped = stopped
+
+    @property
+    def end(self) -> str:
+        """Why there is nobody to talk to any more; "" while there is."""
+        return self._end
 
     def has_new_viewer(self) -> bool:
         """Whether a page without a picture has come since this was last asked."""
@@ -118,6 +134,7 @@ class Link:
                     self._is_new.set()
             case Stop():
                 self._end = STOPPED
+                self._stopped()
             case _ if not self._acts.full():
                 self._acts.put_nowait(act)
             case _:

@@ -1,4 +1,5 @@
-"""What travels between the member's page and a live login's worker: acts one way, pictures (JPEG) the other.
+"""What travels between the member's page and a live login's worker: acts one way, the other pictures (JPEG) and what
+stands beside them.
 
 Acts are JSON objects, each a kind of its own with nothing unknown in it. Places are fractions of the picture, so that a
 page may draw it in any size. Only what a sign-on needs can be said: the left button, text, and the keys that move,
@@ -17,6 +18,7 @@ DIAL_HEADER = "x-live-secret"
 
 MAX_PICTURE_BYTES = 600_000
 MAX_ACT_BYTES = 2_000
+MAX_SAID_BYTES = 8_000
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Distance = Annotated[float, Meta(ge=-2000.0, le=2000.0)]
@@ -79,10 +81,19 @@ class Text(_Act, frozen=True, tag="text"):
 
 
 class Size(_Act, frozen=True, tag="size"):
-    """How much room the page has for the picture, in CSS pixels."""
+    """How much room the page has for the picture, in CSS pixels, and how many pixels its screen has for one."""
 
     width: Annotated[int, Meta(ge=320, le=1600)]
     height: Annotated[int, Meta(ge=320, le=1600)]
+    ratio: Annotated[float, Meta(ge=1.0, le=2.0)] = 1.0
+
+
+class Answer(_Act, frozen=True, tag="answer"):
+    """To the dialog of that number: OK or Cancel, and what was written into a prompt."""
+
+    number: int
+    accept: bool
+    text: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")] = ""
 
 
 class Stop(_Act, frozen=True, tag="stop"):
@@ -95,9 +106,31 @@ class Here(_Act, frozen=True, tag="here"):
     new: bool = False
 
 
-Act = Move | Press | Release | Wheel | Key | Text | Size | Stop | Here
+Act = Move | Press | Release | Wheel | Key | Text | Size | Answer | Stop | Here
+
+
+class Dialog(msgspec.Struct, frozen=True):
+    """A box that the school's page has opened with `alert`, `confirm` or `prompt`: until it is answered, nothing else
+    can be done.
+    """
+
+    number: int
+    kind: Literal["alert", "confirm", "prompt"]
+    text: Annotated[str, Meta(max_length=500)]
+    default: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What stands beside the picture. `is_wide`: the school's page is wider than what is seen of it."""
+
+    dialog: Dialog | None = None
+    is_wide: bool = False
+    is_gone: bool = False
+    """The browser has gone without a word: no more comes."""
+
 
 _decoder = msgspec.json.Decoder(Act)
+_said_decoder = msgspec.json.Decoder(Said)
 encode = msgspec.json.encode
 
 
@@ -105,3 +138,9 @@ def decode(text: str | bytes) -> Act:
     """One act. Raises `msgspec.DecodeError`."""
     act: Act = _decoder.decode(text)
     return act
+
+
+def decode_said(text: str | bytes) -> Said:
+    """What a worker tells. Raises `msgspec.DecodeError`."""
+    said: Said = _said_decoder.decode(text)
+    return said
