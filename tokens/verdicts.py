@@ -77,6 +77,9 @@ def refused(attempt: LoginAttempt, error: LoginError, *, password: str | None) -
     is due.
     """
     account = attempt.account
+    if not LoginAttempt.objects.filter(pk=attempt.pk, ended_at=None).exists():
+        # Taken for lost meanwhile, and judged.
+        return False
     account.refresh_from_db()
     if (crypto.unseal(account, "password") or None) != password:
         _end(attempt, Outcome.FAILED, "The password was changed during this login.")
@@ -88,7 +91,7 @@ def refused(attempt: LoginAttempt, error: LoginError, *, password: str | None) -
         _block(account, LoginBlock.NEEDS_YOU, error.message)
         _end(attempt, Outcome.NEEDS_YOU, error.message)
     elif isinstance(error, PersonLeft) or (attempt.live and isinstance(error, LoginTimedOut)):
-        _unanswered(attempt, error)
+        _unanswered(attempt, error.message)
     else:
         if isinstance(error, LoginFailed | LoginTimedOut) and not _submitted(attempt):
             # It may have been the kept cookies that led astray: the next login starts without them.
@@ -117,7 +120,7 @@ def failed(attempt: LoginAttempt, message: str, *, outcome: Outcome = Outcome.FA
     _end(attempt, outcome, message)
 
 
-def _unanswered(attempt: LoginAttempt, error: LoginError) -> None:
+def _unanswered(attempt: LoginAttempt, message: str, *, outcome: Outcome = Outcome.FAILED) -> None:
     """The person of a live login did not finish it. Where the sign-on had asked them something, it did not refuse the
     password: the try is taken back, and no login starts by itself to be asked the same again.
     """
@@ -127,7 +130,7 @@ def _unanswered(attempt: LoginAttempt, error: LoginError) -> None:
         account.save(update_fields=["password_tries"])
     if attempt.asked and not account.login_block:
         _block(account, LoginBlock.NEEDS_YOU, CHECKS.get(attempt.asked, CHECKS["page"]))
-    _end(attempt, Outcome.FAILED, error.message)
+    _end(attempt, outcome, message)
 
 
 def never_begun(attempt: LoginAttempt) -> None:
@@ -137,9 +140,14 @@ def never_begun(attempt: LoginAttempt) -> None:
     )
 
 
+@transaction.atomic
 def lost(attempt: LoginAttempt) -> None:
     """The process that ran the login died. What is left of Chrome stays noted for the sweep."""
-    failed(attempt, "The process that ran this login ended in the middle of it.", outcome=Outcome.LOST)
+    message = "The process that ran this login ended in the middle of it."
+    if attempt.asked:
+        _unanswered(attempt, message, outcome=Outcome.LOST)
+    else:
+        failed(attempt, message, outcome=Outcome.LOST)
 
 
 def _submitted(attempt: LoginAttempt) -> bool:

@@ -14,7 +14,7 @@ from accounts.models import Account, LoginBlock
 from accounts.services import member_add
 from gateway.login_progress import progress
 from tests.tokens.test_logins import CAPTURE
-from tokens import errors, logins, running, tasks
+from tokens import errors, logins, running, tasks, verdicts
 from tokens.capture import Capture
 from tokens.live import asking as live
 from tokens.live.link import AWAY, BROKE
@@ -61,7 +61,7 @@ def ends(monkeypatch: pytest.MonkeyPatch, error: errors.LoginError | None, *, as
 @pytest.fixture
 def linked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a web process."""
-    monkeypatch.setattr(running, "_viewer", lambda attempt, watcher: nullcontext())
+    monkeypatch.setattr(running, "_viewer", lambda attempt, watcher, password: nullcontext())
 
 
 def run(account: Account) -> LoginAttempt:
@@ -96,6 +96,51 @@ def test_leaving_before_anything_was_asked_blocks_nothing(account: Account, monk
     account.refresh_from_db()
     # What the sign-on thought of the password is not known: the try stands.
     assert (account.password_tries, account.login_block) == (1, LoginBlock.NONE)
+
+
+def died(account: Account, *, asked: str) -> LoginAttempt:
+    """A live login that submitted the password, whose worker was killed since."""
+    attempt = live.live_ask(account=account, web_url=NOWHERE)
+    LoginAttempt.objects.update(started_at=timezone.now(), asked=asked, process_group=7)
+    attempt.refresh_from_db()
+    running.Watcher(attempt, lambda asked: None, lambda line: None).before_password()
+    LoginAttempt.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    return attempt
+
+
+def test_a_worker_that_dies_while_a_person_is_asked_costs_no_try(account: Account) -> None:
+    attempt = died(account, asked="captcha")
+    logins.logins_resend()
+    account.refresh_from_db()
+    attempt.refresh_from_db()
+    assert (account.password_tries, account.login_block) == (0, LoginBlock.NEEDS_YOU)
+    # What is left of its Chrome is still to be ended.
+    assert (attempt.outcome, attempt.asked, attempt.process_group) == (Outcome.LOST, "", 7)
+
+
+def test_a_worker_that_dies_before_anything_was_asked_costs_the_try(account: Account) -> None:
+    died(account, asked="")
+    logins.logins_resend()
+    account.refresh_from_db()
+    assert (account.password_tries, account.login_block) == (1, LoginBlock.NONE)
+
+
+def test_a_login_that_was_taken_for_lost_is_judged_once(account: Account) -> None:
+    attempt = died(account, asked="captcha")
+    logins.logins_resend()
+    Account.objects.update(password_tries=1)
+    assert not verdicts.refused(attempt, errors.PersonLeft(BROKE), password="secret-1")
+    assert Account.objects.get().password_tries == 1
+
+
+def test_a_login_whose_worker_is_out_of_reach_ends_unless_it_lives(account: Account) -> None:
+    attempt = died(account, asked="captcha")
+    running._renew(attempt.pk)
+    live.live_gone(attempt_id=attempt.pk)
+    attempt.refresh_from_db()
+    assert attempt.lease_until is not None
+    assert attempt.lease_until < timezone.now() + timedelta(seconds=running.LEASE.total_seconds() / 2)
+    assert live.GONE_LEASE.total_seconds() > 2 * running.RENEW_LIVE_SECONDS
 
 
 @pytest.mark.usefixtures("linked")

@@ -26,6 +26,9 @@ LONGEST_WAIT = timedelta(minutes=15)
 PAGE_LEASE = timedelta(seconds=30)
 """A live login that waits for a browser is given up when its page has not been open for so long."""
 
+GONE_LEASE = timedelta(seconds=5)
+"""Longer than a live login's worker goes without renewing its lease."""
+
 
 def live_ask(*, account: Account, web_url: str) -> LoginAttempt:
     """The account's live login: the one that is open, else a new one.
@@ -66,6 +69,14 @@ def live_line() -> QuerySet[LoginAttempt]:
 def live_ahead(attempt: LoginAttempt) -> int:
     """How many wait before this one, which waits itself."""
     return live_line().filter(created_at__lt=attempt.created_at).count()
+
+
+def live_gone(*, attempt_id: UUID) -> None:
+    """The worker's way to the web process broke. One that lives renews its lease, or ends the login by itself; what a
+    dead one has left ends soon.
+    """
+    running = LoginAttempt.objects.filter(pk=attempt_id, live=True, started_at__isnull=False, ended_at=None)
+    running.update(lease_until=timezone.now() + GONE_LEASE)
 
 
 def live_dial(*, attempt_id: UUID, secret: str) -> bool:
