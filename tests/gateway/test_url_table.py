@@ -1,6 +1,7 @@
-"""Every address of the project, asked for as nobody, as its owner, as another member and as staff.
+"""Every address of Django's, asked for as nobody, as its owner, as another member and as staff.
 
-A new address fails here until its row says what each of them may see.
+A new address fails here until its row says what each of them may see. Each is also asked for in sessions that still owe
+their second factor, and those of the admin by staff without permissions. The API's are in `test_api_table.py`.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
+from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib import admin
 from django.core.cache import cache
 from django.test import Client
-from django.urls import URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver, resolve
 from django.utils import timezone
+from django.views import View
+from pytest_django import Settings
 
 from accounts import audit
 from accounts.invitations import invitation_make
 from accounts.keys import CHECK_NAME, key_issue
-from accounts.models import Member
+from accounts.models import Member, SecondFactor
 from accounts.services import member_add
 from gateway.asgi import application
 from gateway.live.routes import websockets
@@ -56,14 +59,23 @@ API_STAFF_GET_ONLY: Outcomes = (401, 403, 403, 405)
 
 @dataclass(frozen=True)
 class Row:
-    get: Outcomes
-    post: Outcomes
+    methods: dict[str, Outcomes]
     ids: dict[str, str] = field(default_factory=dict)
     """Which of Alice's things each part of the route is."""
 
+    def path(self, route: str, things: dict[str, str]) -> str:
+        return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda part: things[self.ids[part[1]]], route)
 
-def row(get: Outcomes, post: Outcomes = GET_ONLY, **ids: str) -> Row:
-    return Row(get, post, ids)
+
+def row(
+    get: Outcomes,
+    post: Outcomes = GET_ONLY,
+    patch: Outcomes | None = None,
+    delete: Outcomes | None = None,
+    **ids: str,
+) -> Row:
+    methods = {"get": get, "post": post, "patch": patch, "delete": delete}
+    return Row({method: outcomes for method, outcomes in methods.items() if outcomes}, ids)
 
 
 PAGES = {
@@ -121,9 +133,9 @@ PAGES = {
     # Management API
     "api/": row(GONE, GONE),
     "api/<path:path>": row(GONE, GONE, path="wrong"),
-    "api/me/": row(API_MEMBERS, API_GET_ONLY),
+    "api/me/": row(API_MEMBERS, API_GET_ONLY, patch=API_MEMBERS),
     "api/keys/": row(API_MEMBERS, (401, 201, 201, 201)),
-    "api/keys/<int:id>/": row(API_ALICES, API_GET_ONLY, id="key"),
+    "api/keys/<int:id>/": row(API_ALICES, API_GET_ONLY, patch=API_ALICES, delete=(401, 204, 404, 404), id="key"),
     "api/keys/<int:id>/rotate/": row(API_GET_ONLY, (401, 201, 404, 404), id="key"),
     "api/usage/": row(API_MEMBERS, API_GET_ONLY),
     "api/usage/rollups/": row(API_MEMBERS, API_GET_ONLY),
@@ -137,6 +149,8 @@ PAGES = {
     "api/schema/": row(API_MEMBERS, API_GET_ONLY),
     "api/docs/": row(MEMBERS),
 }
+
+OTHER_METHODS = ("put", "patch", "delete")
 
 APP_PAGE = str(next(each.pattern for each in admin.site.urls[0] if "app_label" in str(each.pattern)))
 """The page of one app's rows; its pattern names the apps in the order in which they were registered."""
@@ -178,8 +192,18 @@ ADMIN_ROWS: dict[str, int] = {
     "<path:object_id>/": 302,
     "<path:object_id>/act/<slug:name>/": 405,
 }
-CANNOT_BE_ADDED = {"loginattempt", "invitation", "auditentry", "usagerecord", "upstreamsession"}
-CANNOT_BE_DELETED = CANNOT_BE_ADDED | {"apikey"}
+ONLY_SHOWN = {"loginattempt", "invitation", "auditentry", "usagerecord", "upstreamsession"}
+CANNOT_BE_DELETED = ONLY_SHOWN | {"apikey"}
+ADMIN_POSTS: dict[str, int] = {
+    "autocomplete/": 405,
+    "jsi18n/": 405,
+    "password_change/done/": 405,
+    "accounts/auditentry/<path:object_id>/history/": 403,
+}
+"""What staff get where they post nothing to a page, if it differs from what they get of the page."""
+
+OPEN_TO_ALL_STAFF = {"", "search/", "jsi18n/", "password_change/", "password_change/done/"}
+"""The admin's pages for which no permission is asked."""
 
 
 def routes(patterns: list[Any], before: str = "") -> Iterator[str]:
@@ -203,13 +227,19 @@ class World:
     things: dict[str, str]
 
     def outcomes(self, method: str, path: str, expected: Outcomes) -> Outcomes:
-        """What each gets who is asked at all."""
-        kind = {"content_type": "application/json"} if method == "post" and path.startswith("/api/") else {}
-        nobody, alice, bob, staff = (
-            None if skipped is None else outcome(getattr(client, method)(path, **kind))
-            for client, skipped in zip(self.clients, expected, strict=True)
-        )
-        return nobody, alice, bob, staff
+        """What each gets who is asked at all; Alice last, since she may change what is hers."""
+        got: dict[int, int | str | None] = {}
+        for who in (0, 2, 3, 1):
+            answer = None if expected[who] is None else ask(self.clients[who], method, path)
+            # Nothing that was shown to who is signed in comes back by a browser's “Back”.
+            assert answer is None or who == 0 or "no-store" in answer["cache-control"]
+            got[who] = None if answer is None else outcome(answer)
+        return got[0], got[1], got[2], got[3]
+
+
+def ask(client: Client, method: str, path: str) -> Any:
+    kind = {"content_type": "application/json"} if method != "get" and path.startswith("/api/") else {}
+    return getattr(client, method)(path, **kind)
 
 
 def outcome(answer: Any) -> int | str:
@@ -270,10 +300,54 @@ def test_every_address_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("route", PAGES)
 def test_a_page_is_for_whom_the_table_says(route: str, world: World) -> None:
-    expected = PAGES[route]
-    path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda part: world.things[expected.ids[part[1]]], route)
-    assert world.outcomes("get", path, expected.get) == expected.get
-    assert world.outcomes("post", path, expected.post) == expected.post
+    path = PAGES[route].path(route, world.things)
+    for method, expected in PAGES[route].methods.items():
+        assert world.outcomes(method, path, expected) == expected
+
+
+@pytest.mark.parametrize("route", [route for route in PAGES if route.startswith("api/") and "path:" not in route])
+def test_a_row_has_each_method_of_its_address(route: str, world: World) -> None:
+    view = getattr(resolve(PAGES[route].path(route, world.things)).func, "view_class", View)
+    assert set(PAGES[route].methods) == {"get", "post"} | {name for name in OTHER_METHODS if hasattr(view, name)}
+
+
+LET_IN = {
+    *("dashboard/language/", "dashboard/sign-in/", "dashboard/sign-out/", "dashboard/second-factor/"),
+    *("dashboard/password-reset/", "dashboard/password-reset/sent/", "dashboard/password-reset/done/"),
+    *("dashboard/password-reset/<uidb64>/<token>/", "dashboard/invitation/", "dashboard/invitation/<str:secret>/"),
+    *("dashboard/first-admin/", "dashboard/first-admin/<str:secret>/", "api/", "api/<path:path>"),
+}
+"""What a session sees that owes its second factor: how one signs in, and that there is nothing at an address."""
+
+
+def owes(world: World, who: str, settings: Settings) -> Client:
+    """Alice, who has a second factor and has not given it; or staff, who are asked to have one and have none."""
+    if who == "staff":
+        settings.STAFF_SECOND_FACTOR = True
+        return world.clients[3]
+    SecondFactor.objects.create(user=Member.objects.get(username="alice"), name="app", confirmed=True)
+    return world.clients[1]
+
+
+def is_held_up(answer: Any) -> bool:
+    """Whether nothing but the way to the second factor was told."""
+    if answer.status_code == 403:
+        return bool(answer.json()["error"]["code"] == "second_factor_required")
+    return answer.status_code == 302 and str(answer["location"]).startswith("/dashboard/second-factor/")
+
+
+@pytest.mark.parametrize("who", ["alice", "staff"])
+def test_a_session_that_owes_its_second_factor_gets_nowhere(world: World, who: str, settings: Settings) -> None:
+    client = owes(world, who, settings)
+    asked = [
+        (route, PAGES[route].path(route, world.things), method) for route in PAGES for method in PAGES[route].methods
+    ]
+    asked += [(route, admin_path(route, world.things), method) for route in ADMIN for method in ("get", "post")]
+    through = {
+        route for route, path, method in asked if route not in LET_IN and not is_held_up(ask(client, method, path))
+    }
+    # Staff without one set it up; who has one gives it first.
+    assert through == ({"dashboard/second-factor/set-up/"} if who == "staff" else set())
 
 
 def admin_path(route: str, things: dict[str, str]) -> str:
@@ -283,14 +357,17 @@ def admin_path(route: str, things: dict[str, str]) -> str:
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda part: fixed.get(part[1]) or things.get(model, "1"), plain)
 
 
-def expected_of_staff(route: str) -> int:
-    """A `KeyError` is an address that is not in the table."""
+def expected_of_staff(route: str) -> tuple[int, int]:
+    """Of the page, and where they post nothing to it. A `KeyError` is an address that is not in the table."""
     inner = route.removeprefix("admin/")
     if inner in ADMIN_FOR_STAFF:
-        return ADMIN_FOR_STAFF[inner]
+        return ADMIN_FOR_STAFF[inner], ADMIN_POSTS.get(inner, ADMIN_FOR_STAFF[inner])
     _app, model, rest = inner.split("/", 2)
-    refused = {"add/": CANNOT_BE_ADDED, "<path:object_id>/delete/": CANNOT_BE_DELETED}
-    return 403 if model in refused.get(rest, set()) else ADMIN_ROWS[rest]
+    refused = {"add/": ONLY_SHOWN, "<path:object_id>/delete/": CANNOT_BE_DELETED}
+    page = 403 if model in refused.get(rest, set()) else ADMIN_ROWS[rest]
+    # There is no action of this name.
+    is_refused = "/act/" in rest or (rest == "<path:object_id>/change/" and model in ONLY_SHOWN)
+    return page, 403 if is_refused else page
 
 
 @pytest.mark.parametrize("route", ADMIN)
@@ -302,7 +379,17 @@ def test_a_page_of_the_admin_is_for_staff_alone(route: str, world: World) -> Non
     *others, staff = world.clients
     assert [outcome(client.get(path)) for client in others] == [IN, IN, IN]
     assert [outcome(client.post(path)) for client in others] == [IN, IN, IN]
-    assert outcome(staff.get(path)) == expected_of_staff(route)
+    assert (outcome(staff.get(path)), outcome(staff.post(path))) == expected_of_staff(route)
+
+
+def test_staff_without_permissions_see_no_rows(world: World) -> None:
+    clerk = signed_in(Member.objects.create_user("clerk", is_staff=True))
+    routes = [route for route in ADMIN if route not in ("admin/login/", "admin/logout/")]
+    answers = {
+        route: {outcome(ask(clerk, method, admin_path(route, world.things))) for method in ("get", "post")}
+        for route in routes
+    }
+    assert {route.removeprefix("admin/") for route in routes if 200 in answers[route]} == OPEN_TO_ALL_STAFF
 
 
 SOCKETS = {
@@ -338,24 +425,12 @@ async def test_a_websocket_is_for_whom_the_table_says(route: str, transactional_
     assert not any([await opens(path, cookie, origin="https://evil.example") for cookie in cookies])
 
 
-API = {
-    ("GET", "/healthz"): 200,
-    ("GET", "/v1/models"): 401,
-    ("GET", "/v1/models/qwen"): 401,
-    ("POST", "/v1/chat/completions"): 401,
-    ("POST", "/v1/completions"): 401,
-    ("POST", "/v1/responses"): 401,
-    ("GET", "/v1/responses/resp_1"): 401,
-    ("DELETE", "/v1/responses/resp_1"): 401,
-    # A page's: without its CSRF token nobody is even looked for.
-    ("POST", "/dashboard/playground/chat/completions"): 403,
-    ("POST", "/v1/nothing"): 404,
-    ("GET", "/messages"): 404,
-}
-
-
-@pytest.mark.parametrize(("method", "path"), API)
-def test_the_api_answers_nobody(method: str, path: str, gateway: httpx.Client) -> None:
-    answer = gateway.request(method, path, json={}, headers={"sec-fetch-site": "same-origin"})
-    assert answer.status_code == API[method, path]
-    assert ("error" in answer.json()) == (answer.status_code != 200)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("who", ["alice", "staff"])
+async def test_no_websocket_opens_to_a_session_that_owes_its_second_factor(
+    who: str, transactional_db: None, world: World, settings: Settings
+) -> None:
+    client = await sync_to_async(owes)(world, who, settings)
+    for route, (thing, _) in SOCKETS.items():
+        path = f"/{re.sub('<.*>', world.things[thing], route)}"
+        assert not await opens(path, client.cookies["sessionid"].value)
