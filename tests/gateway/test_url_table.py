@@ -195,6 +195,7 @@ ADMIN_ROWS: dict[str, int] = {
 ONLY_SHOWN = {"loginattempt", "invitation", "auditentry", "usagerecord", "upstreamsession"}
 CANNOT_BE_DELETED = ONLY_SHOWN | {"apikey"}
 ADMIN_POSTS: dict[str, int] = {
+    "now/<slug:name>/": 405,
     "autocomplete/": 405,
     "jsi18n/": 405,
     "password_change/done/": 405,
