@@ -39,6 +39,8 @@ else:
             return cls
 
 
+MOST_DIGITS = 18
+"""Of an id: more are beyond what a column holds."""
 ADDED = gettext_noop("Added.")
 CHANGED = gettext_noop("Changed.")
 REMOVED = gettext_noop("Removed.")
@@ -66,8 +68,9 @@ class ModelAdmin(ThemedAdmin[Row]):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """A filter by what no column can hold, such as a NUL or the year 0, is a wrong address."""
-        if any("\0" in value for values in request.GET.lists() for value in values[1]):
-            raise BadRequest("The address holds a NUL character.")
+        for name, value in ((name, value) for name, values in request.GET.lists() for value in values):
+            if "\0" in value or (name.endswith("__exact") and value.isdecimal() and len(value) > MOST_DIGITS):
+                raise BadRequest("The address filters by what no column can hold.")
         try:
             return super().changelist_view(request, extra_context)
         except (ValueError, OverflowError, DataError) as error:

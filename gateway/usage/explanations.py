@@ -213,6 +213,12 @@ BY_CODE: dict[str, _Known] = {
         Who.MEMBER,
         Retry.SAFE,
     ),
+    **_all(
+        ("login_limit_reached",),
+        _("The account was logged in too often within an hour. The next login is possible a little later."),
+        Who.NOBODY,
+        Retry.SAFE,
+    ),
     # The school
     **_all(
         ("school_unreachable",),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import tzinfo
 from typing import Any
@@ -78,12 +77,8 @@ def export(records: QuerySet[UsageRecord], form: Format, *, name: str = "usage")
 
 
 def csv_lines(records: QuerySet[UsageRecord]) -> AsyncIterator[bytes]:
-    """A line of column names, then one for each record; texts that a spreadsheet would run are defused.
-
-    Begins with a byte-order mark: without it Excel takes UTF-8 for the system's own encoding, such as GBK.
-    """
-    head = BOM_UTF8 + _csv([{name: name for name in SOURCES}])
-    return _encoded(records, _csv, timezone.get_current_timezone(), head=head)
+    """A line of column names, then one for each record; texts that a spreadsheet would run are defused."""
+    return _encoded(records, _csv, timezone.get_current_timezone(), head=_csv([{name: name for name in SOURCES}]))
 
 
 def json_lines(records: QuerySet[UsageRecord]) -> AsyncIterator[bytes]:
