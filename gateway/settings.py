@@ -377,6 +377,8 @@ CHANNEL_LAYERS: dict[str, Any] = {
             "hosts": [{"address": REDIS_URL, "socket_timeout": None, "socket_keepalive": True}],
             # What a member sees and types in a live login passes through here.
             "symmetric_encryption_keys": [SECRET_KEY],
+            # Seconds. Pictures that a process left unread when it died are of no use, and large.
+            "expiry": 10,
         },
     }
     if REDIS_URL

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import auth
 from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 from django.utils.http import is_same_domain
@@ -49,6 +51,18 @@ def language_of(scope: Scope) -> str:
 def has_second_factor(scope: Scope) -> bool:
     """Whether the session has given the second factor that it owes."""
     return second_factor.is_satisfied(scope["user"], scope["session"])
+
+
+def member_now(scope: Scope) -> Member | None:
+    """Whose session it is, read anew: None once they have signed out, have another password, are inactive, or owe a
+    second factor.
+    """
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(scope["session"].session_key)
+    member = auth.get_user(request)
+    if not isinstance(member, Member) or not second_factor.is_satisfied(member, request.session):
+        return None
+    return member
 
 
 def may_watch(member: Member, account_id: UUID) -> bool:

@@ -15,17 +15,15 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from accounts.models import Member
 from gateway import database
 from gateway.live import access
-from gateway.live.sockets import PageSocket
+from gateway.live.sockets import MALFORMED, PageSocket
 from tokens.live import asking as live
 from tokens.live import wire as live_wire
-from tokens.live.wire import DIAL_HEADER, Act, Here, Move, Stop
+from tokens.live.wire import DIAL_HEADER, Act, Here, Move, Said, Stop
 
 HERE_SECONDS = 3.0
 SEEN = "seen"
 ACTS_A_SECOND = 80.0
 MOST_ACTS_AT_ONCE = 160.0
-UNSUPPORTED, POLICY = 1003, 1008
-"""WebSocket close codes of RFC 6455."""
 
 
 def browser_group(attempt_id: UUID) -> str:
@@ -37,7 +35,11 @@ def viewers_group(attempt_id: UUID) -> str:
 
 
 class BrowserConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels is untyped
-    """The worker's side: pictures come in, acts go out. Opened by the attempt's secret, once; no browser is here."""
+    """The worker's side: pictures and what stands beside them come in, acts go out. Opened by the attempt's secret,
+    once; no browser is here.
+    """
+
+    _is_dialled = False
 
     async def connect(self) -> None:
         self.attempt_id: UUID = self.scope["url_route"]["kwargs"]["attempt_id"]
@@ -45,18 +47,33 @@ class BrowserConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         if await database.run(live.live_dial, attempt_id=self.attempt_id, secret=secret):
             await self.channel_layer.group_add(browser_group(self.attempt_id), self.channel_name)
             await self.accept()
-            await self.channel_layer.group_send(viewers_group(self.attempt_id), {"type": "chrome.dialled"})
+            self._is_dialled = True
+            await self._tell_viewers({"type": "chrome.dialled"})
         else:
             await self.close()
 
     async def disconnect(self, code: int) -> None:
+        """The worker has ended the login, or has died: the pages keep no picture of a browser that is no more."""
         await self.channel_layer.group_discard(browser_group(self.attempt_id), self.channel_name)
+        if self._is_dialled:
+            await self._say(Said(is_gone=True))
+            await database.run(live.live_gone, attempt_id=self.attempt_id)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if bytes_data is None or len(bytes_data) > live_wire.MAX_PICTURE_BYTES:
-            await self.close(UNSUPPORTED)
-            return
-        event = {"type": "chrome.picture", "picture": bytes_data}
+        try:
+            if bytes_data is None:
+                await self._say(_said(text_data))
+            elif len(bytes_data) <= live_wire.MAX_PICTURE_BYTES:
+                await self._tell_viewers({"type": "chrome.picture", "picture": bytes_data})
+            else:
+                await self.close(MALFORMED)
+        except msgspec.DecodeError:
+            await self.close(MALFORMED)
+
+    async def _say(self, said: Said) -> None:
+        await self._tell_viewers({"type": "chrome.said", "said": live_wire.encode(said).decode()})
+
+    async def _tell_viewers(self, event: dict[str, str | bytes]) -> None:
         await self.channel_layer.group_send(viewers_group(self.attempt_id), event)
 
     async def person_act(self, event: dict[str, str]) -> None:
@@ -79,11 +96,11 @@ class ViewerConsumer(PageSocket):
         return await database.run(access.may_act, member, self.attempt_id)
 
     async def work(self) -> None:
-        """Say again and again that somebody is here, for the worker and for the row; until the login has ended."""
+        """Say again and again that somebody is here, for the worker and for the row."""
         self._bucket = Bucket()
         await self.channel_layer.group_add(viewers_group(self.attempt_id), self.channel_name)
         is_new = True
-        while await database.run(access.may_act, self.scope["user"], self.attempt_id):
+        while True:
             await database.run(live.live_keep, attempt_id=self.attempt_id)
             await self._tell_browser(Here(new=is_new))
             is_new = False
@@ -101,7 +118,7 @@ class ViewerConsumer(PageSocket):
         try:
             act = _act(text_data)
         except msgspec.DecodeError:
-            await self.close(POLICY)
+            await self.close(MALFORMED)
             return
         if isinstance(act, Stop):
             self._stop = act
@@ -113,6 +130,9 @@ class ViewerConsumer(PageSocket):
         await self._tell_browser(Here(new=True))
         if self._stop:
             await self._tell_browser(self._stop)
+
+    async def chrome_said(self, event: dict[str, str]) -> None:
+        await self.send(text_data=event["said"])
 
     async def chrome_picture(self, event: dict[str, bytes]) -> None:
         self._newest = event["picture"]
@@ -143,6 +163,13 @@ class Bucket:
             return False
         self._room -= 1
         return True
+
+
+def _said(text: str | None) -> Said:
+    """What a worker may say. Raises `msgspec.DecodeError`."""
+    if text is None or len(text) > live_wire.MAX_SAID_BYTES:
+        raise msgspec.DecodeError
+    return live_wire.decode_said(text)
 
 
 def _act(text: str | None) -> Act:

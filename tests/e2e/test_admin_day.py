@@ -30,6 +30,7 @@ def open_account(browser: Browser, person: Person) -> None:
     browser.open(f"{ACCOUNTS}{person.account['id']}/change/")
 
 
+@pytest.mark.usefixtures("member")
 def test_an_admin_signs_in_by_the_form(browser: Browser, stack: Stack, admin: str) -> None:
     stack.desk(rows.choose_password, admin, PASSWORD)
     browser.sign_out()
@@ -124,7 +125,7 @@ def test_an_account_is_paused_and_resumed(browser: Browser, member: Person) -> N
     with pytest.raises(openai.PermissionDeniedError):
         member.ask("hello")
     browser.click("button", "Resume")
-    browser.see("resumed.")
+    browser.find("button", "Pause")
     assert member.ask("[[sim text=fine]]") == "fine"
 
 

@@ -65,14 +65,15 @@ class LiveView:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.pictures = 0
+        self.said: list[dict[str, Any]] = []
 
     def send(self, **act: Any) -> None:
         self.socket.send(json.dumps(act))
 
     def picture(self) -> Image.Image:
         """The next picture, seen."""
-        data = self.socket.recv(timeout=CONDITION_SECONDS)
-        assert isinstance(data, bytes)
+        while isinstance(data := self.socket.recv(timeout=CONDITION_SECONDS), str):
+            self.said.append(json.loads(data))
         self.pictures += 1
         self.socket.send("seen")
         return Image.open(io.BytesIO(data)).convert("RGB")
@@ -96,8 +97,7 @@ class LiveView:
 
     def is_closed(self) -> bool:
         try:
-            self.socket.recv(timeout=0.2)
-            self.pictures += 1
+            self.pictures += isinstance(self.socket.recv(timeout=0.2), bytes)
         except TimeoutError:
             return False
         except ConnectionClosed:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from django.contrib.auth.models import Permission
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 from websockets import Origin
@@ -19,13 +21,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from accounts import crypto
-from accounts.models import Account, Member
+from accounts.models import Account, Member, SecondFactor
 from gateway.live.relay import ViewerConsumer
+from gateway.live.sockets import MALFORMED, MOST_SOCKETS, SIGNED_OUT
 from tests.conftest import database_url, until
 from tests.processes import Process, running
 from tests.school import School
 from tokens.live import asking as live
-from tokens.live.wire import DIAL_HEADER
+from tokens.live.wire import DIAL_HEADER, Dialog, Said
 from tokens.models import LoginAttempt, Outcome, Trigger
 
 Dial = Callable[..., ClientConnection]
@@ -104,8 +107,6 @@ def test_another_sites_page_gets_no_socket(account: Account, dial: Dial, origin:
 
 
 def test_a_second_factor_that_was_not_given_closes_the_socket(account: Account, dial: Dial) -> None:
-    from accounts.models import SecondFactor
-
     SecondFactor.objects.create(user=account.member, name="app", confirmed=True)
     assert is_refused(dial, progress_of(account), account.member)
 
@@ -193,6 +194,38 @@ def test_pictures_go_one_way_and_acts_the_other(attempt: LoginAttempt, worker: C
     assert heard(worker, "text") == {"type": "text", "text": "验证码 7"}
 
 
+def test_what_stands_beside_the_picture_comes_to_the_page(
+    attempt: LoginAttempt, worker: ClientConnection, dial: Dial
+) -> None:
+    view = dial(view_of(attempt), attempt.account.member)
+    heard(worker, "here")
+    dialog = Dialog(number=1, kind="confirm", text="Send an SMS?")
+    worker.send(msgspec.json.encode(Said(dialog=dialog, is_wide=True)).decode())
+    told = said(view)
+    assert (told["dialog"]["text"], told["is_wide"], told["is_gone"]) == ("Send an SMS?", True, False)
+    view.send(json.dumps({"type": "answer", "number": 1, "accept": True}))
+    assert heard(worker, "answer")["accept"]
+
+
+@pytest.mark.parametrize("message", ["{", '{"is_wide": "very"}', " " * 9000, b"x" * 600_001])
+def test_a_worker_that_says_something_else_is_sent_away(
+    attempt: LoginAttempt, worker: ClientConnection, dial: Dial, message: str | bytes
+) -> None:
+    worker.send(message)
+    assert closed_with(worker) == MALFORMED
+
+
+def test_a_browser_that_has_gone_is_told_and_its_login_ends_soon(
+    attempt: LoginAttempt, worker: ClientConnection, dial: Dial
+) -> None:
+    view = dial(view_of(attempt), attempt.account.member)
+    heard(worker, "here")
+    LoginAttempt.objects.update(lease_until=timezone.now() + timedelta(minutes=5))
+    worker.close()
+    assert said(view)["is_gone"]
+    until(LoginAttempt.objects.filter(lease_until__lt=timezone.now() + timedelta(minutes=1)).exists)
+
+
 def heard(worker: ClientConnection, kind: str) -> dict[str, Any]:
     """The next act of a kind."""
     while (act := json.loads(worker.recv(timeout=RECEIVE_SECONDS)))["type"] != kind:
@@ -248,8 +281,7 @@ def test_a_picture_follows_when_the_one_before_was_seen(
 def test_an_act_of_another_shape_closes_the_view(attempt: LoginAttempt, dial: Dial, act: str) -> None:
     view = dial(view_of(attempt), attempt.account.member)
     view.send(act)
-    with pytest.raises(ConnectionClosed):
-        view.recv(timeout=RECEIVE_SECONDS)
+    assert closed_with(view) == MALFORMED
 
 
 def test_a_storm_of_moves_is_thinned_out_and_the_click_after_it_arrives(
@@ -269,10 +301,7 @@ def test_a_storm_of_moves_is_thinned_out_and_the_click_after_it_arrives(
 def test_the_view_closes_in_order_when_the_login_has_ended(attempt: LoginAttempt, dial: Dial) -> None:
     view = dial(view_of(attempt), attempt.account.member)
     LoginAttempt.objects.update(ended_at=timezone.now(), outcome=Outcome.FAILED)
-    with pytest.raises(ConnectionClosed) as closed:
-        view.recv(timeout=RECEIVE_SECONDS)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1000
+    assert closed_with(view) == 1000
 
 
 def test_an_open_view_keeps_a_login_that_waits_for_a_browser(attempt: LoginAttempt, dial: Dial) -> None:
@@ -281,6 +310,51 @@ def test_an_open_view_keeps_a_login_that_waits_for_a_browser(attempt: LoginAttem
     dial(view_of(attempt), attempt.account.member)
     later = LoginAttempt.objects.filter(pk=attempt.pk, lease_until__gt=soon + timedelta(seconds=10))
     until(later.exists)
+
+
+# How long a socket may stay
+
+
+def closed_with(socket: ClientConnection) -> int | None:
+    """The close code, after whatever comes before it."""
+    with suppress(ConnectionClosed):
+        while True:
+            socket.recv(timeout=RECEIVE_SECONDS)
+    return socket.close_code
+
+
+def test_the_end_of_a_session_closes_its_sockets(attempt: LoginAttempt, dial: Dial) -> None:
+    member = attempt.account.member
+    sockets = [dial(view_of(attempt), member), dial(progress_of(attempt.account), member)]
+    Session.objects.all().delete()
+    assert [closed_with(socket) for socket in sockets] == [SIGNED_OUT, SIGNED_OUT]
+
+
+def test_another_password_closes_the_sockets_of_the_sessions_before(account: Account, dial: Dial) -> None:
+    socket = dial(progress_of(account), account.member)
+    account.member.set_password("another one, and long")
+    account.member.save()
+    assert closed_with(socket) == SIGNED_OUT
+
+
+def test_a_second_factor_that_is_owed_from_now_on_closes_the_socket(account: Account, dial: Dial) -> None:
+    socket = dial(progress_of(account), account.member)
+    SecondFactor.objects.create(user=account.member, name="app", confirmed=True)
+    assert closed_with(socket) == SIGNED_OUT
+
+
+def test_staff_who_may_no_longer_see_logins_see_no_more_of_them(account: Account, dial: Dial, admin: Member) -> None:
+    socket = dial(progress_of(account), admin)
+    Member.objects.filter(pk=admin.pk).update(is_superuser=False)
+    assert closed_with(socket) == 1000
+
+
+def test_a_member_has_no_endless_number_of_sockets(account: Account, dial: Dial, admin: Member) -> None:
+    sockets = [dial(progress_of(account), account.member) for _ in range(MOST_SOCKETS)]
+    assert is_refused(dial, progress_of(account), account.member)
+    assert said(dial(progress_of(account), admin))
+    sockets.pop().close()
+    until(lambda: not is_refused(dial, progress_of(account), account.member), "a place for another")
 
 
 def test_a_view_of_nothing_is_refused(account: Account, dial: Dial) -> None:

@@ -17,9 +17,13 @@
   const HELD_MOVE_MS = 30;
   const FREE_MOVE_MS = 120;
   const DOUBLE_CLICK_MS = 400;
+  const SIGNED_OUT = 4401;
+  const MOST_TRIES = 10;
+  const SHARPEST = 2;
   let socket = null;
   let ended = false;
   let wait = 500;
+  let tries = 0;
 
   // The way to the server
 
@@ -34,30 +38,42 @@
     socket = new WebSocket(`${scheme}//${location.host}${box.dataset.url}`);
     socket.binaryType = "blob";
     socket.addEventListener("open", opened);
-    socket.addEventListener("message", (event) => draw(event.data));
+    socket.addEventListener("message", ({ data }) => (typeof data === "string" ? hear(JSON.parse(data)) : draw(data)));
     socket.addEventListener("close", closed);
   }
 
   function opened() {
     wait = 500;
+    tries = 0;
     part("lost").hidden = true;
     sayRoom();
   }
 
+  // A browser does not tell a server that is away from one that refuses: in the end the page is to be loaded anew.
   function closed(event) {
     if (ended || event.code === 1000) {
       return;
     }
-    part("lost").hidden = false;
-    setTimeout(() => !ended && open(), wait);
-    wait = Math.min(4000, wait * 2);
+    if (event.code === SIGNED_OUT) {
+      location.reload();
+      return;
+    }
+    tries += 1;
+    const lost = part("lost");
+    lost.hidden = false;
+    lost.textContent = tries > MOST_TRIES ? lost.dataset.over : lost.dataset.again;
+    if (tries <= MOST_TRIES) {
+      setTimeout(() => !ended && open(), wait);
+      wait = Math.min(4000, wait * 2);
+    }
   }
 
   // How much room there is for the picture: the gateway's browser makes its window about as large.
   function sayRoom() {
     const within = (size) => Math.round(Math.max(320, Math.min(1600, size)));
     widthSaid = screen.clientWidth;
-    send({ type: "size", width: within(screen.clientWidth), height: within(window.innerHeight * 0.72) });
+    const ratio = Math.max(1, Math.min(SHARPEST, window.devicePixelRatio || 1));
+    send({ type: "size", width: within(screen.clientWidth), height: within(window.innerHeight * 0.72), ratio });
   }
 
   // A turned phone or a new window size. A keyboard that comes up changes the height alone, and nothing is asked for.
@@ -83,6 +99,67 @@
     } finally {
       send(SEEN);
     }
+  }
+
+  // What stands beside the picture: a box of the page's own, whether there is more to the right, whether it is over
+
+  let dialog = null;
+
+  function hear(said) {
+    for (const button of box.querySelectorAll("[data-live-wide]")) {
+      button.hidden = !said.is_wide;
+    }
+    showDialog(said.dialog ?? null);
+    if (said.is_gone) {
+      showNothing();
+      part("asked").textContent = part("asked").dataset.gone;
+    }
+  }
+
+  function showDialog(opened) {
+    const form = part("dialog");
+    if (opened?.number === dialog?.number) {
+      return;
+    }
+    const held = form.contains(document.activeElement);
+    dialog = opened;
+    form.hidden = !opened;
+    if (!opened) {
+      if (held) {
+        screen.focus({ preventScroll: true });
+      }
+      return;
+    }
+    part("dialog-text").textContent = opened.text;
+    part("dialog-answer").hidden = opened.kind !== "prompt";
+    part("dialog-input").value = opened.default;
+    part("dialog-cancel").hidden = opened.kind === "alert";
+    (opened.kind === "prompt" ? part("dialog-input") : part("dialog-ok")).focus();
+  }
+
+  function answer(accept) {
+    const text = dialog.kind === "prompt" && accept ? withoutControls(part("dialog-input").value) : "";
+    send({ type: "answer", number: dialog.number, accept, text });
+    showDialog(null);
+  }
+
+  part("dialog").addEventListener("submit", (event) => {
+    event.preventDefault();
+    answer(true);
+  });
+  part("dialog-cancel").addEventListener("click", () => answer(false));
+  part("dialog").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      event.preventDefault();
+      answer(false);
+    }
+  });
+
+  // Nothing is left of a page that is over.
+  function showNothing() {
+    picture.clearRect(0, 0, canvas.width, canvas.height);
+    canvas.hidden = true;
+    part("idle").hidden = false;
   }
 
   // Hands: mouse and finger alike
@@ -160,8 +237,12 @@
 
   // Keys
 
+  function withoutControls(text) {
+    return text.replace(/[\u0000-\u001f\u007f]/g, "");
+  }
+
   function type(text) {
-    const clean = text.replace(/[\u0000-\u001f\u007f]/g, "");
+    const clean = withoutControls(text);
     for (let at = 0; at < clean.length; at += LONGEST_TEXT) {
       send({ type: "text", text: clean.slice(at, at + LONGEST_TEXT) });
     }
@@ -207,10 +288,16 @@
   box.addEventListener("click", (event) => {
     const key = event.target.closest("[data-live-key]");
     const scroll = event.target.closest("[data-live-scroll]");
+    const mask = event.target.closest("[data-live-mask]");
     if (key) {
       send({ type: "key", name: key.dataset.liveKey });
     } else if (scroll) {
-      send({ type: "wheel", x: 0.5, y: 0.5, dy: Number(scroll.dataset.liveScroll) });
+      const [dx, dy] = scroll.dataset.liveScroll.split(" ").map(Number);
+      send({ type: "wheel", x: 0.5, y: 0.5, dx, dy });
+    } else if (mask) {
+      const masked = mask.getAttribute("aria-pressed") !== "true";
+      mask.setAttribute("aria-pressed", String(masked));
+      part("text").type = masked ? "password" : "text";
     } else if (event.target.closest("[data-live-stop]") && window.confirm(part("stop").dataset.sure)) {
       send({ type: "stop" });
     }
@@ -240,10 +327,7 @@
     }
     box.classList.toggle("asking", Boolean(login.asked));
     if (!login.asked) {
-      // Nothing is left of a page that is over.
-      picture.clearRect(0, 0, canvas.width, canvas.height);
-      canvas.hidden = true;
-      part("idle").hidden = false;
+      showNothing();
     }
     if (login.seconds_left !== null && endsAt === null) {
       endsAt = performance.now() + login.seconds_left * 1000;
@@ -258,7 +342,7 @@
     socket.close();
     const good = login?.outcome?.tone === "good";
     const held = document.activeElement === document.body || box.contains(document.activeElement);
-    for (const name of ["screen", "typing", "stop", "time", "asked"]) {
+    for (const name of ["screen", "dialog", "typing", "stop", "time", "asked"]) {
       part(name).hidden = true;
     }
     document.getElementById("live-help").hidden = true;

@@ -10,6 +10,7 @@
 
   const FIRST_WAIT = 500;
   const LONGEST_WAIT = 15000;
+  const SIGNED_OUT = 4401;
 
   class Progress {
     constructor(box) {
@@ -36,7 +37,12 @@
       if (!this.box.isConnected || event.code === 1000) {
         return;
       }
-      this.part("lost").hidden = false;
+      const lost = this.part("lost");
+      lost.hidden = false;
+      if (event.code === SIGNED_OUT) {
+        lost.textContent = lost.dataset.signedOut;
+        return;
+      }
       setTimeout(() => this.box.isConnected && this.open(), this.wait * (0.75 + Math.random() / 2));
       this.wait = Math.min(LONGEST_WAIT, this.wait * 2);
     }
