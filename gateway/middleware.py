@@ -19,17 +19,18 @@ PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in NOT_FOR_PAGES)
 """No page of ours uses any of them, so none that is smuggled in may ask for one."""
 
 TIME_ZONE_COOKIE = "time_zone"
-LOOSER = ("/admin/", "/api/docs")
-"""Pages of the theme and of the API's documentation, which cannot do with the strict policy."""
+LOOSER = {"/admin/": settings.ADMIN_POLICY, "/api/docs": settings.DOCS_POLICY}
+"""By the start of their path: pages of the theme and of the API's reference, which cannot do with the strict policy."""
 
 
-def admin_policy(get_response: Answer) -> Answer:
-    """Loosen the Content-Security-Policy for the admin's theme, and for nothing else."""
+def looser_policy(get_response: Answer) -> Answer:
+    """Loosen the Content-Security-Policy where others' pages need it, and nowhere else."""
 
     def policy(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        if request.path.startswith(LOOSER):
-            setattr(response, "_csp_update", settings.ADMIN_POLICY)  # noqa: B010  django-csp reads it
+        for start, looser in LOOSER.items():
+            if request.path.startswith(start):
+                setattr(response, "_csp_update", looser)  # noqa: B010  django-csp reads it
         return response
 
     return policy

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 MALFORMED, SIGNED_OUT, FAILED = 4400, 4401, 4500
 """Close codes of our own, like HTTP's: Daphne's library sends 1000 and 3000 to 4999 only. `SIGNED_OUT`: the session
-that opened the socket has ended, or owes a second factor; the page leads to the sign-in. `FAILED`: the page tries again.
+that opened the socket has ended, or owes a second factor, so the page leads to the sign-in. `FAILED`: it tries again.
 """
 
 ALLOWED_SECONDS = 3.0

@@ -139,8 +139,8 @@ def _rolled_up(
     place = F("start") if is_exact else _place("start", starts, since, until)
     summed = _summed(rows.values(at=place, name=F("model")).annotate(**tally.sums_of_rollups()))
     if is_exact:
-        places = {start: at for at, start in enumerate(starts)}
-        summed = ((places[at], model, sums) for at, model, sums in summed)
+        # Not by equality: sums from before the gateway's zone was changed begin elsewhere.
+        summed = ((bisect_right(starts, at) - 1, model, sums) for at, model, sums in summed)
     yield from summed
 
 

@@ -37,6 +37,7 @@ def test_the_pages_load_nothing_from_elsewhere(alice: Account) -> None:
     assert answer.status_code == 200
     assert "https://" not in answer.content.decode()
     assert "https:" not in answer["content-security-policy"]
+    assert "unsafe-eval" not in answer["content-security-policy"]
 
 
 def test_the_page_around_the_reference_is_in_the_readers_language(alice: Account) -> None:
