@@ -20,6 +20,8 @@ from gateway.settings import DATA_DIR, DATABASES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 TEST_INTERVAL_SECONDS = 0.2
+# Each of Django's test clients would go through all files of the pages at its first request.
+WHITENOISE_AUTOREFRESH = True
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file: one in memory is not shared among threads without locks.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(DATA_DIR) / "test.sqlite3")}

@@ -111,7 +111,7 @@ class Browser:
     def all(self, css: str, text: str = "") -> list[WebElement]:
         """The visible elements that hold `text`."""
         found = self.driver.find_elements(By.CSS_SELECTOR, css)
-        return [each for each in found if each.is_displayed() and text in each.text]
+        return [each for each in found if each.is_displayed() and (not text or text in each.text)]
 
     def find(self, css: str, text: str = "") -> WebElement:
         """The first of them, waited for."""
