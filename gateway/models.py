@@ -196,11 +196,14 @@ class StoredResponse(models.Model):
 
 
 class UsageRollup(models.Model):
-    """The ended requests of one hour or day, by member, key and model. Days are those of the gateway's time zone."""
+    """The ended requests of one hour or day, by member, key and model, or of an hour by model alone. Days are those of
+    the gateway's time zone.
+    """
 
     class Period(models.TextChoices):
         HOUR = "hour", _("hour")
         DAY = "day", _("day")
+        HOUR_OF_ALL = "all", _("everybody's hour")
 
     period = models.CharField(max_length=4, choices=Period.choices)
     start = models.DateTimeField()

@@ -48,7 +48,8 @@ def _parts(by: Period, first: datetime, last: datetime, group: Group, owner: Q) 
     hours_from = max(rollups.day_start(until), first) if by == "day" else first
     if by == "day":
         yield from _rolled_up(rollups.DAY, first, hours_from, group, owner)
-    yield from _rolled_up(rollups.HOUR, hours_from, until, group, owner)
+    hours = rollups.HOUR if group == "key" else rollups.hours_for(owner)
+    yield from _rolled_up(hours, hours_from, until, group, owner)
     yield from _recorded(by, until, last, group, owner)
 
 

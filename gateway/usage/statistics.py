@@ -117,7 +117,7 @@ def _sums(span: Span, starts: Sequence[datetime], owner: Q) -> Iterator[Sums]:
     # In zones that differ from the gateway's by a part of an hour, hours lie on both sides of a midnight.
     split = [hour for hour in map(rollups.hour_start, starts) if hour not in starts and hour < until]
     whole = owner & ~Q(start__in=split) if split else owner
-    yield from _rolled_up(rollups.HOUR, hours_from, until, starts, whole, is_exact=span.is_hourly)
+    yield from _rolled_up(rollups.hours_for(owner), hours_from, until, starts, whole, is_exact=span.is_hourly)
     for hour in split:
         yield from _recorded(max(hour, first), starts, owner & Q(created_at__lt=hour + rollups.AN_HOUR))
     yield from _recorded(until, starts, owner)

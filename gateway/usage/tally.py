@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db.models import Count, F, Q, Sum
@@ -61,6 +61,15 @@ def rollup(period: UsageRollup.Period, start: Any, row: Mapping[str, Any]) -> Us
         model=row["model"],
         **columns(row),
     )
+
+
+def by_model(period: UsageRollup.Period, start: Any, parts: Iterable[UsageRollup]) -> Iterator[UsageRollup]:
+    """The rollups of one hour, added up to one for each model."""
+    models: dict[str, Counter[str]] = defaultdict(Counter)
+    for part in parts:
+        models[part.model].update({name: getattr(part, name) for name in SUMS})
+    for model, sums in models.items():
+        yield UsageRollup(period=period, start=start, model=model, **sums)
 
 
 class Tally:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from importlib import import_module
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -16,8 +18,8 @@ from accounts.keys import key_issue
 from accounts.models import ApiKey, Member
 from gateway import tasks
 from gateway.models import RolledUp, UsageRecord, UsageRollup
-from gateway.usage import rollups
-from gateway.usage.rollups import DAY, HOUR
+from gateway.usage import rollups, tally
+from gateway.usage.rollups import DAY, HOUR, HOUR_OF_ALL
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +63,33 @@ def test_an_hour_is_summed_by_member_key_and_model(key: ApiKey) -> None:
         (key.member_id, key.pk, "luna", 1),
         (None, None, "qwen", 1),
     }
+
+
+def everybodys_hours() -> list[tuple[Any, ...]]:
+    everybody = UsageRollup.objects.filter(period=HOUR_OF_ALL, member=None, api_key=None)
+    return sorted(everybody.values_list("start", "model", *tally.SUMS))
+
+
+def test_an_hour_is_summed_for_everybody_by_model(key: ApiKey) -> None:
+    counted = {"prompt_tokens": 10, "completion_tokens": 5, "token_source": "estimate", "first_token_ms": 300}
+    record(NOON, member=key.member, api_key=key, **counted)
+    record(NOON, **counted)
+    record(NOON, model="luna", status="failed")
+    rollups.roll_up()
+    luna, qwen = everybodys_hours()
+    assert luna == (NOON, "luna", 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    assert qwen == (NOON, "qwen", 2, 0, 0, 0, 0, 20, 10, 30, 2, 600, 2)
+
+
+def test_hours_from_before_everybodys_were_kept_are_added_up(key: ApiKey) -> None:
+    for hours in range(5):
+        record(NOON + timedelta(hours=hours), member=key.member, api_key=key, prompt_tokens=3, completion_tokens=4)
+        record(NOON + timedelta(hours=hours), status="lost")
+    rollups.roll_up()
+    before = everybodys_hours()
+    UsageRollup.objects.filter(period=HOUR_OF_ALL).delete()
+    import_module("gateway.migrations.0010_everybodys_hours").add_up(apps, None)
+    assert everybodys_hours() == before != []
 
 
 def test_unknown_counts_are_left_out_and_estimates_kept_apart() -> None:
@@ -166,6 +195,7 @@ def test_after_a_rewind_the_sums_are_made_anew() -> None:
     assert rollups.rolled_until() == NOON
     rollups.roll_up()
     assert (hours(), days()) == ({NOON: 2}, {NOON.replace(hour=0): 2})
+    assert [row[2] for row in everybodys_hours()] == [2]
 
 
 def test_a_deleted_member_leaves_sums_without_a_name(key: ApiKey) -> None:
