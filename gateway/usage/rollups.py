@@ -9,8 +9,8 @@ is. Each hour is one transaction that also moves `until`, by a conditional UPDAT
 two workers one does the hour. Hours without a request are passed in one step. Whoever reads takes sums before `until`
 and records from it on, so nothing counts twice.
 
-Hours and days are those of the gateway's time zone. Who looks from another one needs the hours of many days: everybody's
-are kept by model alone too, a twentieth as many rows as by member and key.
+Hours and days are those of the gateway's time zone. Everybody's hours are kept by model alone too: a twentieth as many
+rows as by member and key, to be read for many days by whoever looks from another time zone.
 """
 
 from __future__ import annotations

@@ -93,12 +93,20 @@ def test_no_request_is_lost_where_midnight_is_half_past() -> None:
     assert total(Span.WEEK, KOLKATA).requests == before == 14
 
 
-def test_days_of_the_gateways_zone_come_from_sums_by_day() -> None:
-    record(ago(days=3))
+def test_a_members_days_of_the_gateways_zone_come_from_sums_by_day(key: ApiKey) -> None:
+    record(ago(days=3), member=key.member, api_key=key)
     rollups.roll_up()
     UsageRollup.objects.filter(period="day").update(requests=1000)
-    assert total(Span.WEEK).requests == 1000
-    assert total(Span.WEEK, NEW_YORK).requests == 1
+    assert total(Span.WEEK, member=key.member).requests == 1000
+    assert total(Span.WEEK, NEW_YORK, member=key.member).requests == 1
+
+
+@pytest.mark.parametrize("zone", [SHANGHAI, NEW_YORK])
+def test_everybodys_days_come_from_everybodys_hours(zone: ZoneInfo) -> None:
+    record(ago(days=3))
+    rollups.roll_up()
+    UsageRollup.objects.exclude(period="all").update(requests=1000)
+    assert total(Span.WEEK, zone).requests == 1
 
 
 def test_a_day_is_the_members_own() -> None:
