@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from channels.generic.websocket import AsyncWebsocketConsumer
 
 from accounts.models import Member
 from gateway import database
 from gateway.live import access
-from gateway.live.sockets import MALFORMED, PageSocket
+from gateway.live.sockets import MALFORMED, PageSocket, Socket
 from tokens.live import asking as live
 from tokens.live import wire as live_wire
 from tokens.live.wire import DIAL_HEADER, Act, Here, Move, Said, Stop
@@ -34,7 +34,7 @@ def viewers_group(attempt_id: UUID) -> str:
     return f"live.{attempt_id.hex}.viewers"
 
 
-class BrowserConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels is untyped
+class BrowserConsumer(Socket):
     """The worker's side: pictures and what stands beside them come in, acts go out. Opened by the attempt's secret,
     once; no browser is here.
     """
@@ -52,12 +52,13 @@ class BrowserConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         else:
             await self.close()
 
-    async def disconnect(self, code: int) -> None:
+    async def release(self) -> None:
         """The worker has ended the login, or has died: the pages keep no picture of a browser that is no more."""
-        await self.channel_layer.group_discard(browser_group(self.attempt_id), self.channel_name)
         if self._is_dialled:
-            await self._say(Said(is_gone=True))
+            self._is_dialled = False
             await database.run(live.live_gone, attempt_id=self.attempt_id)
+            await self.channel_layer.group_discard(browser_group(self.attempt_id), self.channel_name)
+            await self._say(Said(is_gone=True))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
@@ -71,9 +72,10 @@ class BrowserConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             await self.close(MALFORMED)
 
     async def _say(self, said: Said) -> None:
-        await self._tell_viewers({"type": "chrome.said", "said": live_wire.encode(said).decode()})
+        said_now = live_wire.encode(said).decode()
+        await self._tell_viewers({"type": "chrome.said", "said": said_now, "is_gone": said.is_gone})
 
-    async def _tell_viewers(self, event: dict[str, str | bytes]) -> None:
+    async def _tell_viewers(self, event: dict[str, str | bytes | bool]) -> None:
         await self.channel_layer.group_send(viewers_group(self.attempt_id), event)
 
     async def person_act(self, event: dict[str, str]) -> None:
@@ -106,9 +108,10 @@ class ViewerConsumer(PageSocket):
             is_new = False
             await asyncio.sleep(HERE_SECONDS)
 
-    async def disconnect(self, code: int) -> None:
-        await super().disconnect(code)
-        await self.channel_layer.group_discard(viewers_group(self.attempt_id), self.channel_name)
+    async def release(self) -> None:
+        await super().release()
+        if self.channel_layer is not None:
+            await self.channel_layer.group_discard(viewers_group(self.attempt_id), self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data == SEEN:
@@ -131,7 +134,9 @@ class ViewerConsumer(PageSocket):
         if self._stop:
             await self._tell_browser(self._stop)
 
-    async def chrome_said(self, event: dict[str, str]) -> None:
+    async def chrome_said(self, event: dict[str, Any]) -> None:
+        if event["is_gone"]:
+            self._newest = b""
         await self.send(text_data=event["said"])
 
     async def chrome_picture(self, event: dict[str, bytes]) -> None:

@@ -28,7 +28,21 @@ MOST_SOCKETS = 20
 _open: Counter[int] = Counter()
 
 
-class PageSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels is untyped
+class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels is untyped
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.release()
+
+    async def release(self) -> None:
+        """Give up what it holds, however it ended. Channels' own `disconnect` is called only where nothing failed: not
+        when the channel layer breaks.
+        """
+        raise NotImplementedError
+
+
+class PageSocket(Socket):
     """A socket of one of our pages, of a member who is signed in. What it may show is its own `is_allowed` to say.
 
     A refused one is closed before it is accepted: the browser sees status 403. One whose session ends is closed with
@@ -76,7 +90,7 @@ class PageSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels is u
             await asyncio.sleep(ALLOWED_SECONDS)
         return SIGNED_OUT if member is None else None
 
-    async def disconnect(self, code: int) -> None:
+    async def release(self) -> None:
         if self._counted is not None:
             _open[self._counted] -= 1
             self._counted = None

@@ -9,8 +9,13 @@ SUMS = (
 )
 
 
+def forget(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
+    apps.get_model("gateway", "UsageRollup").objects.filter(period="all").delete()
+
+
 def add_up(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
     """The hours that are there already, by model alone."""
+    forget(apps, editor)
     rollup = apps.get_model("gateway", "UsageRollup").objects
     hours = rollup.filter(period="hour").order_by().values("start", "model")
     rows = hours.annotate(**{f"sum_{name}": models.Sum(name) for name in SUMS})
@@ -38,5 +43,5 @@ class Migration(migrations.Migration):
                 choices=[("hour", "hour"), ("day", "day"), ("all", "everybody's hour")], max_length=4
             ),
         ),
-        migrations.RunPython(add_up, migrations.RunPython.noop),
+        migrations.RunPython(add_up, forget),
     ]

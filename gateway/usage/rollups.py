@@ -10,7 +10,7 @@ two workers one does the hour. Hours without a request are passed in one step. W
 and records from it on, so nothing counts twice.
 
 Hours and days are those of the gateway's time zone. Everybody's hours are kept by model alone too: a twentieth as many
-rows as by member and key, to be read for many days by whoever looks from another time zone.
+rows as by member and key, for everybody's charts in any time zone.
 """
 
 from __future__ import annotations
@@ -155,10 +155,16 @@ def _made(
 
 @transaction.atomic
 def _renew_days() -> None:
-    """Days that began at another zone's midnight, from before the gateway's zone was changed, are summed anew."""
+    """Days that began at another zone's midnight, from before the gateway's zone was changed, are summed anew. Hours
+    are too, where they began at other minutes.
+    """
     newest = UsageRollup.objects.filter(period=DAY).order_by("-start").values_list("start", flat=True).first()
     until = rolled_until()
     if newest is None or until is None or newest == day_start(newest):
+        return
+    if until != hour_start(until):
+        UsageRollup.objects.all().delete()
+        RolledUp.objects.all().delete()
         return
     UsageRollup.objects.filter(period=DAY).delete()
     oldest = UsageRollup.objects.filter(period=HOUR).earliest("start").start

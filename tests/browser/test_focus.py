@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.models import Account
@@ -13,6 +14,10 @@ from tokens.models import LoginAttempt, Outcome, Trigger
 USAGE, CONNECT = "/dashboard/usage/", "/dashboard/connect/"
 HAS_FOCUS = "return document.activeElement.matches(arguments[0])"
 TOLD = "return told.textContent"
+COUNTS_SOCKETS = """
+window.opened = 0;
+window.WebSocket = class extends WebSocket { constructor(...given) { super(...given); window.opened += 1; } };
+"""
 
 
 @pytest.fixture
@@ -56,6 +61,19 @@ def test_another_model_is_filled_in_where_one_stands(member: Browser, offered: l
     member.open(member.path)
     assert [each.text for each in member.all("[data-client][aria-pressed=true]")] == ["Dify"]
     assert offered[1] in member.find("#client-dify").text
+
+
+def test_a_session_that_another_page_renews_keeps_the_progress(member: Browser, account: Account) -> None:
+    member.open("/dashboard/account/")
+    member.find("[data-begun=told]")
+    member.script(COUNTS_SOCKETS)
+    before = Session.objects.get()
+    member.sign_in(account.member)
+    before.delete()
+    member.until(lambda: member.script("return window.opened"), "a socket of the new session")
+    Account.objects.update(paused_at=timezone.now())
+    member.find("[data-progress-state] .badge", "paused")
+    assert "signed out" not in member.words
 
 
 def test_the_end_of_a_live_login_gets_the_focus(member: Browser, account: Account) -> None:

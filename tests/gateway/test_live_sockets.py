@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -22,8 +23,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from accounts import crypto
 from accounts.models import Account, Member, SecondFactor
+from gateway.live import access, sockets
 from gateway.live.relay import ViewerConsumer
-from gateway.live.sockets import MALFORMED, MOST_SOCKETS, SIGNED_OUT
+from gateway.live.sockets import MALFORMED, MOST_SOCKETS, SIGNED_OUT, PageSocket
 from tests.conftest import database_url, until
 from tests.processes import Process, running
 from tests.school import School
@@ -253,6 +255,15 @@ async def test_a_slow_page_gets_the_newest_picture_next() -> None:
     assert view.shown == [b"picture 0", b"picture 4"]
 
 
+async def test_no_picture_follows_a_browser_that_has_gone() -> None:
+    view = RecordingView()
+    for number in range(2):
+        await view.chrome_picture({"picture": b"picture %d" % number})
+    await view.chrome_said({"said": "{}", "is_gone": True})
+    await view.receive(text_data="seen")
+    assert view.shown == [b"picture 0", None]
+
+
 def test_a_picture_follows_when_the_one_before_was_seen(
     attempt: LoginAttempt, worker: ClientConnection, dial: Dial
 ) -> None:
@@ -355,6 +366,41 @@ def test_a_member_has_no_endless_number_of_sockets(account: Account, dial: Dial,
     assert said(dial(progress_of(account), admin))
     sockets.pop().close()
     until(lambda: not is_refused(dial, progress_of(account), account.member), "a place for another")
+
+
+class EndlessSocket(PageSocket):
+    async def is_allowed(self, member: Member) -> bool:
+        return True
+
+    async def work(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_socket_that_breaks_holds_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    member = Member(pk=7)
+    monkeypatch.setattr(access, "is_from_our_pages", lambda scope: True)
+    monkeypatch.setattr(access, "has_second_factor", lambda scope: True)
+    monkeypatch.setattr(access, "member_now", lambda scope: member)
+    came = iter([{"type": "websocket.connect"}])
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, str]:
+        if (message := next(came, None)) is not None:
+            return message
+        raise ConnectionError
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    socket = EndlessSocket()
+    with pytest.raises(ConnectionError):
+        await socket({"type": "websocket", "user": member, "path": "/"}, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.accept"]
+    assert sockets._open[7] == 0
+    assert socket._work is not None
+    assert socket._watch is not None
+    assert socket._work.cancelled()
+    assert socket._watch.cancelled()
 
 
 def test_a_view_of_nothing_is_refused(account: Account, dial: Dial) -> None:

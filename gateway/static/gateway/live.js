@@ -89,6 +89,9 @@
   async function draw(data) {
     try {
       const image = await createImageBitmap(data);
+      if (gone) {
+        return;
+      }
       if (canvas.width !== image.width || canvas.height !== image.height) {
         [canvas.width, canvas.height] = [image.width, image.height];
       }
@@ -103,7 +106,9 @@
 
   // What stands beside the picture: a box of the page's own, whether there is more to the right, whether it is over
 
+  const GOES_BY_ITSELF_MS = 2000;
   let dialog = null;
+  let gone = false;
 
   function hear(said) {
     for (const button of box.querySelectorAll("[data-live-wide]")) {
@@ -111,19 +116,23 @@
     }
     showDialog(said.dialog ?? null);
     if (said.is_gone) {
+      gone = true;
       showNothing();
-      part("asked").textContent = part("asked").dataset.gone;
+      // A login that has come to its end says so in a moment.
+      setTimeout(() => {
+        part("asked").textContent = ended ? "" : part("asked").dataset.gone;
+      }, GOES_BY_ITSELF_MS);
     }
   }
 
   function showDialog(opened) {
-    const form = part("dialog");
+    const asking = part("dialog");
     if (opened?.number === dialog?.number) {
       return;
     }
-    const held = form.contains(document.activeElement);
+    const held = asking.contains(document.activeElement);
     dialog = opened;
-    form.hidden = !opened;
+    asking.hidden = !opened;
     if (!opened) {
       if (held) {
         screen.focus({ preventScroll: true });
@@ -134,7 +143,8 @@
     part("dialog-answer").hidden = opened.kind !== "prompt";
     part("dialog-input").value = opened.default;
     part("dialog-cancel").hidden = opened.kind === "alert";
-    (opened.kind === "prompt" ? part("dialog-input") : part("dialog-ok")).focus();
+    // Not a button: somebody may be typing, and the next key would press it unread.
+    (opened.kind === "prompt" ? part("dialog-input") : asking).focus();
   }
 
   function answer(accept) {
@@ -143,13 +153,13 @@
     showDialog(null);
   }
 
-  part("dialog").addEventListener("submit", (event) => {
+  part("dialog-form").addEventListener("submit", (event) => {
     event.preventDefault();
     answer(true);
   });
   part("dialog-cancel").addEventListener("click", () => answer(false));
   part("dialog").addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
+    if (event.key === "Escape" && !event.isComposing) {
       event.preventDefault();
       answer(false);
     }
@@ -263,7 +273,10 @@
       }
       return;
     }
-    if (KEYS.has(event.key)) {
+    if (event.key === "Enter" && event.repeat) {
+      // Still held down from somewhere else, perhaps.
+      event.preventDefault();
+    } else if (KEYS.has(event.key)) {
       event.preventDefault();
       send({ type: "key", name: event.key, shift: event.shiftKey });
     } else if ([...event.key].length === 1) {
@@ -297,7 +310,8 @@
     } else if (mask) {
       const masked = mask.getAttribute("aria-pressed") !== "true";
       mask.setAttribute("aria-pressed", String(masked));
-      part("text").type = masked ? "password" : "text";
+      // It stays a text: browsers would fill in, or store, the password of this site otherwise.
+      part("text").classList.toggle("masked", masked);
     } else if (event.target.closest("[data-live-stop]") && window.confirm(part("stop").dataset.sure)) {
       send({ type: "stop" });
     }

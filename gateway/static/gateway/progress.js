@@ -17,6 +17,7 @@
       this.box = box;
       this.wait = FIRST_WAIT;
       this.said = null;
+      this.signedOut = false;
       this.running = box.dataset.running;
       this.open();
     }
@@ -39,7 +40,13 @@
       }
       const lost = this.part("lost");
       lost.hidden = false;
-      if (event.code === SIGNED_OUT) {
+      if (event.code === SIGNED_OUT && !this.signedOut) {
+        // Another page may have renewed the session: this one's cookie is asked about once more.
+        this.signedOut = true;
+        this.open();
+        return;
+      }
+      if (this.signedOut) {
         lost.textContent = lost.dataset.signedOut;
         return;
       }
@@ -49,6 +56,7 @@
 
     show(progress) {
       this.wait = FIRST_WAIT;
+      this.signedOut = false;
       this.box.dataset.begun = "told";
       this.part("lost").hidden = true;
       this.part("now").innerHTML = progress.html;
