@@ -74,6 +74,11 @@ class Account(models.Model):
     def has_password(self) -> bool:
         return bool(self.password)
 
+    @property
+    def can_log_in(self) -> bool:
+        """Whether the gateway has what a login takes: the password, or cookies with which the sign-on asks for none."""
+        return bool(self.password or self.sign_on_cookies)
+
 
 class ApiKey(models.Model):
     """A member's key for the gateway: `xg-<prefix>-<secret>`, of which the prefix and a hash are stored."""

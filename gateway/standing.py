@@ -88,6 +88,17 @@ def _logged_in(account: StatedAccount) -> Standing:
         title = _("You are logged in, but not for long.")
         said = advice % {"advice": blocked.advice}
         return replace(blocked, tone="warn", title=title, advice=said, until=token.expires_at)
+    if not account.can_log_in:
+        return Standing(
+            "warn",
+            _("You are logged in, but not for long."),
+            _(
+                "Chats go through for now. The gateway has no XJTLU password of yours, so the login is not renewed by "
+                "itself: set one, or hand over a fresh token in time."
+            ),
+            Act.SET_PASSWORD,
+            until=token.expires_at,
+        )
     return Standing(
         "good",
         _("Your account is healthy."),
@@ -137,7 +148,7 @@ def _blocked(account: StatedAccount) -> Standing | None:
 
 
 def _logged_out(account: StatedAccount) -> Standing:
-    if not account.has_password:
+    if not account.can_log_in:
         return Standing(
             "warn",
             _("Your account is logged out."),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, LoginBlock
 from gateway.formats import Tone
-from tokens.models import LoginAttempt, Outcome
+from tokens.models import LoginAttempt, Outcome, UpstreamToken
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -75,6 +75,27 @@ def with_state(accounts: QuerySet[Account]) -> QuerySet[StatedAccount]:
         last_message=Subquery(last.values("message")[:1]),
         last_ended_at=Subquery(last.values("ended_at")[:1]),
     )
+
+
+def needs_person(state: State, block: str, *, can_log_in: bool) -> bool:
+    """Whether an account stays as it is, or soon stops working, until somebody acts."""
+    if state is State.LOGGED_IN:
+        return bool(block) or not can_log_in
+    if state is State.LOGGED_OUT:
+        return not can_log_in
+    return state in (State.WRONG_PASSWORD, State.NEEDS_YOU)
+
+
+def next_refresh(account: Account) -> datetime | None:
+    """When the account's token is renewed by itself; None where that will not happen."""
+    token = token_of(account)
+    is_kept = account.paused_at or account.member.leaving_at or account.login_block or not account.can_log_in
+    return None if token is None or is_kept else token.refresh_at
+
+
+def token_of(account: Account) -> UpstreamToken | None:
+    token: UpstreamToken | None = getattr(account, "token", None)
+    return token
 
 
 def _state() -> Case:

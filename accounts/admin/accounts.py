@@ -22,7 +22,7 @@ from accounts.admin.links import list_link, row_link
 from accounts.admin.owners import is_leaving
 from accounts.admin.pasting import PastesTokens
 from accounts.admin.removal import RemovesMembers
-from accounts.admin.state import next_refresh, state_badge, state_notes, token_of
+from accounts.admin.state import state_badge, state_notes
 from accounts.keys import key_revoke
 from accounts.models import Account, ApiKey, LoginBlock
 from accounts.services import account_pause, account_resume, member_add
@@ -41,7 +41,7 @@ from tokens.admin import has_picture, outcome_badge
 from tokens.limits import next_login_at
 from tokens.logins import login_ask
 from tokens.models import LoginAttempt, Outcome, Trigger
-from tokens.states import State, with_state
+from tokens.states import State, next_refresh, token_of, with_state
 from tokens.wording import message_in_words
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -11,8 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Account
 from gateway.formats import badge, moment, relative
-from tokens.models import UpstreamToken
-from tokens.states import TONES, State
+from tokens.states import TONES, State, token_of
 from tokens.wording import message_in_words
 
 if TYPE_CHECKING:
@@ -52,18 +50,6 @@ def works_until(account: Account) -> str:
     return _("It works until %(time)s (%(relative)s), and is not renewed by itself.") % told
 
 
-def next_refresh(account: StatedAccount) -> datetime | None:
-    """When the token is renewed by itself; None where that will not happen."""
-    token = token_of(account)
-    will_not = account.paused_at or account.member.leaving_at or account.login_block or not _can_log_in(account)
-    return None if token is None or will_not else token.refresh_at
-
-
-def token_of(account: Account) -> UpstreamToken | None:
-    token: UpstreamToken | None = getattr(account, "token", None)
-    return token
-
-
 def _until(account: Account) -> str:
     token = token_of(account)
     if token is None or token.expires_at is None:
@@ -76,7 +62,7 @@ def _not_renewed(account: Account) -> str:
     if account.login_block:
         told = {"block": account.get_login_block_display(), "reason": message_in_words(account.login_block_reason)}
         return _("Not renewed by itself: %(block)s. %(reason)s") % told
-    return "" if _can_log_in(account) else _("Not renewed by itself: no password is stored.")
+    return "" if account.can_log_in else _("Not renewed by itself: no password is stored.")
 
 
 def _next_try(account: Account) -> str:
@@ -93,8 +79,4 @@ def _why_logged_out(account: StatedAccount) -> str:
         reason = _("refused by the school since %(time)s") % {"time": moment(token.dead_at)}
     else:
         reason = _("since %(time)s") % {"time": moment(token.expires_at)}
-    return reason if _can_log_in(account) else _("%(reason)s; no password is stored") % {"reason": reason}
-
-
-def _can_log_in(account: Account) -> bool:
-    return account.has_password or bool(account.sign_on_cookies)
+    return reason if account.can_log_in else _("%(reason)s; no password is stored") % {"reason": reason}

@@ -31,6 +31,7 @@ from tokens.models import Outcome
 from tokens.states import OUTCOME_TONES, TONES
 
 NEEDY_SHOWN = 20
+BUSIEST_SHOWN = 12
 OUTCOME_SERIES = {
     Outcome.CAPTURED: "2",
     Outcome.NEEDS_YOU: "3",
@@ -95,7 +96,9 @@ def _work(request: HttpRequest) -> Shown | None:
         return None
     busiest = fleet.busiest() if sees_accounts else None
     components = health() if sees_parts else None
-    return _marked({"busiest": busiest, "cap": UpstreamSession.CAP, "components": components})
+    shown = None if busiest is None else busiest[:BUSIEST_SHOWN]
+    left = len(busiest or ()) - len(shown or ())
+    return _marked({"busiest": shown, "busy_left": left, "cap": UpstreamSession.CAP, "components": components})
 
 
 CARDS: dict[str, Callable[[HttpRequest], Shown | None]] = {"logins": _logins, "work": _work}

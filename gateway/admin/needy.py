@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin.state import state_notes, works_until
-from accounts.models import Account, LoginBlock
+from accounts.models import Account
 from gateway.formats import Tone
 from gateway.health.fleet import Brief
-from tokens.states import TONES, State, with_state
+from tokens.states import TONES, State, needs_person, with_state
 from tokens.wording import message_in_words
 
 if TYPE_CHECKING:
@@ -84,25 +85,31 @@ def shown(accounts: Iterable[Brief], *, user: Any) -> list[Needy]:
 
 
 def _needs_person(account: Brief, invited: set[int]) -> bool:
-    if account.state is State.LOGGED_IN:
-        return account.block is not LoginBlock.NONE
-    if account.state is State.LOGGED_OUT:
-        return not account.can_log_in and account.member_id not in invited
-    return account.state in MENDS
+    if account.state is State.FAILING:
+        return True
+    needing = needs_person(account.state, account.block, can_log_in=account.can_log_in)
+    # Whoever has only to accept an invitation comes by themselves.
+    return needing and (bool(account.block) or account.member_id not in invited)
 
 
 def _gravity(account: Brief) -> tuple[bool, int]:
     works = account.state is State.LOGGED_IN
-    return works, list(MENDS).index(State(account.block) if works else account.state)
+    return works, list(MENDS).index(_trouble(account.state, account.block))
+
+
+def _trouble(state: State, block: str) -> State:
+    """What is wrong, or will be once the token of an account that works has run out."""
+    return State(block or State.LOGGED_OUT) if state is State.LOGGED_IN else state
 
 
 def _needy(account: StatedAccount, user: Any) -> Needy:
     state = State(account.state)
-    if state is State.LOGGED_IN and account.login_block:
-        trouble, tone = State(account.login_block), TONES[State.NEEDS_YOU]
-        reasons = [works_until(account), message_in_words(account.login_block_reason)]
+    trouble = _trouble(state, account.login_block)
+    if state is State.LOGGED_IN:
+        tone, why = TONES[State.NEEDS_YOU], message_in_words(account.login_block_reason)
+        reasons = [works_until(account), why if account.login_block else _("No password is stored.")]
     else:
-        trouble, tone, reasons = state, TONES[state], state_notes(account)
+        tone, reasons = TONES[state], state_notes(account)
     mend = MENDS.get(trouble)
     allowed = mend if mend and user.has_perm(mend.permission) else None
     return Needy(account, trouble, tone, [reason for reason in reasons if reason], allowed)

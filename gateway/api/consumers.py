@@ -10,7 +10,7 @@ from gateway import catalogue, database
 from gateway.api.admission import Admission, FindCaller, admitted, by_key
 from gateway.api.auth import check_model
 from gateway.api.requests import Parsed, parse
-from gateway.api.responses import ChunkWriter, completion
+from gateway.api.responses import ChunkWriter, completion, marked_usage
 from gateway.api.session_auth import by_session
 from gateway.api.streaming import Consumer, Exchange
 from gateway.catalogue import Offer
@@ -36,9 +36,12 @@ class ChatCompletions(Consumer):
     def find_caller(self, exchange: Exchange) -> FindCaller:
         return by_key(exchange)
 
+    def writer(self, model: str, *, include_usage: bool, legacy: bool) -> ChunkWriter:
+        return ChunkWriter(model=model, include_usage=include_usage, legacy=legacy)
+
     async def _stream(self, admission: Admission, parsed: Parsed) -> None:
         request, exchange = parsed.request, admission.exchange
-        writer = ChunkWriter(model=request.model, include_usage=request.include_usage, legacy=_is_legacy(parsed))
+        writer = self.writer(request.model, include_usage=request.include_usage, legacy=_is_legacy(parsed))
         reply, unsent = await admission.stream(parsed, writer)
         await exchange.stream(unsent + writer.last(reply.finish_reason, admission.usage))
         await exchange.end_stream()
@@ -63,6 +66,9 @@ class Playground(ChatCompletions):
 
     def find_caller(self, exchange: Exchange) -> FindCaller:
         return by_session(exchange)
+
+    def writer(self, model: str, *, include_usage: bool, legacy: bool) -> ChunkWriter:
+        return ChunkWriter(model=model, include_usage=include_usage, legacy=legacy, usage_body=marked_usage)
 
 
 class Models(Consumer):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from gateway.answer import Delta
 from gateway.api.replies import Piece
 from gateway.api.toolcalls import ToolCall, message_fields
 from gateway.errors import GatewayError
+from gateway.models import TokenSource
 from gateway.usage.recording import Usage
 
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -37,11 +38,24 @@ def usage_body(usage: Usage) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
+def marked_usage(usage: Usage) -> dict[str, Any]:
+    """For our own page, which shows what is estimated."""
+    return {**usage_body(usage), "estimated": usage.token_source == TokenSource.ESTIMATE}
+
+
 class ChunkWriter:
     """The frames of one stream. With `include_usage` each chunk but the last carries `usage: null`."""
 
-    def __init__(self, *, model: str, include_usage: bool, legacy: bool) -> None:
+    def __init__(
+        self,
+        *,
+        model: str,
+        include_usage: bool,
+        legacy: bool,
+        usage_body: Callable[[Usage], dict[str, Any]] = usage_body,
+    ) -> None:
         self._legacy = legacy
+        self._usage_body = usage_body
         self._calls = 0
         self._head: dict[str, Any] = {
             "id": _new_id(),
@@ -72,7 +86,7 @@ class ChunkWriter:
     def last(self, finish_reason: str, usage: Usage) -> bytes:
         end = self._chunk({}, finish_reason)
         if self._include_usage:
-            end += frame({**self._head, "choices": [], "usage": usage_body(usage)})
+            end += frame({**self._head, "choices": [], "usage": self._usage_body(usage)})
         return end + DONE
 
     def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:

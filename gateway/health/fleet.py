@@ -19,7 +19,6 @@ from tokens.states import State, with_state_alone
 LOGIN_HOURS = 24
 AN_HOUR = timedelta(hours=1)
 OTHERS_REMEMBERED = timedelta(days=1)
-BUSIEST = 12
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,12 @@ class Busy:
 
 def briefs() -> list[Brief]:
     """All accounts by their usernames, in one query."""
-    can_log_in = ExpressionWrapper(~Q(password="", sign_on_cookies=""), BooleanField())
-    rows = with_state_alone(Account.objects.annotate(can_log_in=can_log_in))
+    able = ExpressionWrapper(~Q(password="", sign_on_cookies=""), BooleanField())
+    rows = with_state_alone(Account.objects.annotate(able=able))
     return [
         Brief(account_id, member_id, State(state), LoginBlock(block), bool(may))
         for account_id, member_id, state, block, may in rows.values_list(
-            "pk", "member_id", "state", "login_block", "can_log_in"
+            "pk", "member_id", "state", "login_block", "able"
         )
     ]
 
@@ -109,7 +108,7 @@ def logins_running() -> int:
     return LoginAttempt.objects.filter(ended_at=None).count()
 
 
-def busiest(*, most: int = BUSIEST) -> list[Busy]:
+def busiest() -> list[Busy]:
     """Accounts with sessions at the school or requests on their way: those with waiting requests first.
 
     Told from rows, so it is true of all processes. A request waits until its session is there: for other calls, for
@@ -123,7 +122,7 @@ def busiest(*, most: int = BUSIEST) -> list[Busy]:
         Busy(key, name, *_shares(sessions.get(key, (0, 0)), requests[key]), *others.get(key, (0, None)))
         for key, name in names.items()
     ]
-    return sorted(rows, key=lambda row: (-row.waiting, -row.at_school, -row.running, row.username))[:most]
+    return sorted(rows, key=lambda row: (-row.waiting, -row.at_school, -row.running, row.username))
 
 
 def _shares(sessions: tuple[int, int], requests: int) -> tuple[int, int, int]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from gateway.errors import SchoolError, SchoolMalformed, SchoolNoAnswer, SchoolUnreachable
-from gateway.models import UsageRecord
+from gateway.models import Catalogue, UsageRecord
 from tokens.models import LoginAttempt, Outcome
 
 RECENT = timedelta(days=1)
@@ -32,9 +33,9 @@ class Outlook:
 
 
 def outlook() -> Outlook:
-    """From the requests and logins of the last day, newest first."""
+    """From the requests, logins and catalogues of the last day, newest first."""
     failing_since, failures = None, 0
-    for at, is_good in sorted(_requests() + _logins(), reverse=True):
+    for at, is_good in sorted(_requests() + _logins() + _catalogues(), reverse=True):
         if is_good:
             return Outlook(at, failing_since, failures)
         failing_since, failures = at, failures + 1
@@ -47,8 +48,15 @@ Evidence = list[tuple[datetime, bool]]
 
 def _requests() -> Evidence:
     recent = UsageRecord.objects.filter(created_at__gt=timezone.now() - RECENT).order_by("-created_at")
-    rows = recent.values_list("created_at", "first_token_ms", "error_code")[:LOOKED_AT]
-    return [(at, code not in FAILURES) for at, first_token, code in rows if first_token is not None or code in FAILURES]
+    # Lists of models and the like say nothing, however many they are.
+    telling = recent.filter(Q(first_token_ms__isnull=False) | Q(error_code__in=FAILURES))
+    return [(at, code not in FAILURES) for at, code in telling.values_list("created_at", "error_code")[:LOOKED_AT]]
+
+
+def _catalogues() -> Evidence:
+    """What the gateway asks by itself: also at night, when nobody chats."""
+    fetched = Catalogue.objects.filter(fetched_at__gt=timezone.now() - RECENT).order_by("-fetched_at")
+    return [(at, True) for at in fetched.values_list("fetched_at", flat=True)[:1]]
 
 
 def _logins() -> Evidence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -22,13 +23,11 @@ from gateway.rest.scope import refuse_out_of_reach
 from gateway.rest.views import IsStaff, View, note
 from tokens.logins import login_ask
 from tokens.models import LoginAttempt, Outcome, Trigger
-from tokens.states import State, with_state
+from tokens.states import State, needs_person, next_refresh, with_state
 from tokens.wording import message_in_words
 
 if TYPE_CHECKING:
     from tokens.states import StatedAccount
-
-NEEDS_A_PERSON = {State.WRONG_PASSWORD, State.NEEDS_YOU}
 
 ASKED_FOR_LOGIN = gettext_noop("Asked for a login.")
 PAUSED = gettext_noop("Paused.")
@@ -46,8 +45,10 @@ class AccountSerializer(serializers.Serializer[Any]):
     token_until = serializers.DateTimeField(
         source="token.expires_at", default=None, allow_null=True, help_text="Null: no token, or its end is not known."
     )
-    next_refresh = serializers.DateTimeField(source="token.refresh_at", default=None, allow_null=True)
-    needs_person = serializers.SerializerMethodField(help_text="Whether it stays as it is until somebody acts.")
+    next_refresh = serializers.SerializerMethodField(help_text="Null: it is not renewed by itself.")
+    needs_person = serializers.SerializerMethodField(
+        help_text="Whether it stays as it is, or soon stops working, until somebody acts."
+    )
     reason = serializers.SerializerMethodField(help_text="Why a person must act, or why the last login failed.")
     last_login_at = serializers.DateTimeField(source="last_ended_at", allow_null=True)
     last_login_outcome = serializers.ChoiceField(Outcome.choices, source="last_outcome", allow_null=True)
@@ -55,7 +56,11 @@ class AccountSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(serializers.BooleanField)
     def get_needs_person(self, account: StatedAccount) -> bool:
-        return State(account.state) in NEEDS_A_PERSON
+        return needs_person(State(account.state), account.login_block, can_log_in=account.can_log_in)
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_next_refresh(self, account: StatedAccount) -> datetime | None:
+        return next_refresh(account)
 
     @extend_schema_field(serializers.CharField)
     def get_reason(self, account: StatedAccount) -> str:

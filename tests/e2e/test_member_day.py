@@ -120,7 +120,7 @@ class TestAccount:
         browser.click("button", "Use this token")
         browser.see("The school takes it.")
         browser.click("a", "Go to the account")
-        browser.see("Your account is healthy.")
+        browser.see("You are logged in, but not for long.")
 
     def test_a_token_whose_cookie_no_page_can_read_is_refused_with_the_reason(
         self, browser: Browser, stack: Stack

@@ -89,6 +89,26 @@ def test_an_account_that_works_but_is_not_renewed_stands_there_too(boss: Client,
     assert lightest.reasons[0].startswith("It works until")
 
 
+def test_an_account_that_works_by_a_token_alone_stands_there_too(boss: Client, school: School) -> None:
+    made = member_add(name="si", xjtlu_username="si.Zhang")
+    school.add_user("si.Zhang")
+    token_import(account=made, pasted=school.token("si.Zhang"))
+    (needy,) = boss.get("/admin/").context["needy"]
+    assert (needy.trouble, needy.needs_password) == (State.LOGGED_OUT, True)
+    assert needy.reasons[0].startswith("It works until")
+    assert needy.reasons[1] == "No password is stored."
+
+
+def test_busy_accounts_that_are_not_shown_are_counted(boss: Client) -> None:
+    for number in range(14):
+        UpstreamSession.objects.create(
+            account=account(f"b{number}"), school_id=number + 1, lease_until=timezone.now() + timedelta(minutes=1)
+        )
+    page = boss.get("/admin/")
+    assert len(page.context["work"]["busiest"]) == 12
+    assert "2 more accounts have sessions or requests." in text(page)
+
+
 def test_who_was_invited_is_expected_to_come(boss: Client) -> None:
     made = member_add(name="si", xjtlu_username="Si")
     invitation_make(member=made.member, created_by=None)

@@ -20,7 +20,7 @@ from gateway import __version__, celery
 from gateway.beat import Scheduler
 from gateway.health.components import Component, health
 from gateway.health.heartbeats import FRESH, Worker
-from gateway.models import Heartbeat, UsageRecord, UsageStatus
+from gateway.models import Catalogue, Heartbeat, UsageRecord, UsageStatus
 from gateway.tasks import note_heartbeat
 from tokens.models import LoginAttempt, Outcome, Trigger
 
@@ -44,7 +44,7 @@ def account() -> Account:
 
 def request(number: int, *, minutes_ago: int, **fields: Any) -> None:
     at = timezone.now() - timedelta(minutes=minutes_ago)
-    UsageRecord.objects.create(request_id=f"r{number}", endpoint="chat/completions", created_at=at, **fields)
+    UsageRecord.objects.create(request_id=f"r{number}", created_at=at, **{"endpoint": "chat/completions", **fields})
 
 
 def login(account: Account, outcome: Outcome, *, live: bool = False) -> None:
@@ -172,6 +172,18 @@ class TestSchool:
 
     def test_what_is_wrong_with_one_request_says_nothing_of_the_school(self) -> None:
         request(1, minutes_ago=1, status=UsageStatus.FAILED, error_code="content_filter")
+        assert part("school").state == "quiet"
+
+    def test_lists_of_models_hide_no_request_however_many_they_are(self) -> None:
+        request(0, minutes_ago=300, **GOOD)
+        for number in range(1, 121):
+            request(number, minutes_ago=1, status=UsageStatus.DONE, endpoint="models")
+        assert part("school").state == "good"
+
+    def test_a_fresh_catalogue_speaks_for_it_at_night(self, account: Account) -> None:
+        Catalogue.objects.create(account=account)
+        assert part("school").state == "good"
+        Catalogue.objects.update(fetched_at=timezone.now() - timedelta(days=2))
         assert part("school").state == "quiet"
 
     def test_a_login_speaks_for_it_too(self, account: Account) -> None:

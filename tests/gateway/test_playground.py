@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import django_otp
 import httpx
 import pytest
@@ -52,6 +54,13 @@ def test_a_member_who_is_signed_in_chats_without_a_key(page: httpx.Client, accou
 def test_the_playground_streams(page: httpx.Client) -> None:
     text = page.post(CHAT, json=body("hello", stream=True)).text
     assert text.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize(("summary", "estimated"), [("", False), (" no_summary", True)])
+def test_estimated_counts_are_marked_for_the_page(page: httpx.Client, summary: str, estimated: bool) -> None:
+    asked = body(f'[[sim text="a b c"{summary}]]', stream=True, stream_options={"include_usage": True})
+    *_, last, _done = page.post(CHAT, json=asked).text.strip().split("\n\n")
+    assert json.loads(last.removeprefix("data: "))["usage"]["estimated"] is estimated
 
 
 def test_a_member_asks_their_own_account_only(page: httpx.Client, school: School) -> None:

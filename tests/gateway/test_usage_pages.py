@@ -84,6 +84,20 @@ class TestStanding:
         standing = standing_of(account.member)
         assert (standing.tone, standing.act) == ("warn", Act.OPEN_LIVE)
 
+    def test_a_token_without_a_password_is_not_called_healthy(self) -> None:
+        account = member_add(name="bob", xjtlu_username="Bob.Li24")
+        token(account)
+        standing = standing_of(account.member)
+        assert (standing.tone, standing.act, standing.renews_at) == ("warn", Act.SET_PASSWORD, None)
+        assert standing.until is not None
+
+    def test_cookies_of_the_sign_on_stand_for_a_password(self) -> None:
+        account = member_add(name="bob", xjtlu_username="Bob.Li24")
+        Account.objects.update(sign_on_cookies="sealed")
+        assert standing_of(account.member).act == Act.LOG_IN
+        token(account)
+        assert standing_of(account.member).tone == "good"
+
     def test_a_wrong_password_asks_for_a_new_one(self, account: Account) -> None:
         Account.objects.update(login_block=LoginBlock.WRONG_PASSWORD, login_block_reason="The sign-on said no.")
         standing = standing_of(account.member)

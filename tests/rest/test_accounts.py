@@ -11,7 +11,7 @@ from accounts.models import Account, AuditEntry, LoginBlock, Member
 from accounts.services import password_change
 from gateway.models import UpstreamSession
 from tests.rest.conftest import error, page, program
-from tokens.models import LoginAttempt
+from tokens.models import LoginAttempt, UpstreamToken
 
 ACCOUNTS = "/api/accounts/"
 
@@ -75,7 +75,23 @@ class TestAccounts:
         UpstreamSession.objects.create(account=bob, school_id=1, lease_until=timezone.now())
         rows = {row["member"]: row for row in page(boss).get(ACCOUNTS).json()["results"]}
         assert (rows["alice"]["needs_person"], rows["alice"]["reason"]) == (True, reason)
-        assert (rows["bob"]["needs_person"], rows["bob"]["sessions"]) == (False, 1)
+        # He has neither token nor password.
+        assert (rows["bob"]["needs_person"], rows["bob"]["sessions"]) == (True, 1)
+
+    def test_what_no_login_renews_needs_a_person_and_is_not_said_to_be_refreshed(
+        self, boss: Member, alice: Account, bob: Account
+    ) -> None:
+        hour = timezone.now() + timedelta(hours=1)
+        for account in (alice, bob):
+            UpstreamToken.objects.create(account=account, secrets="x", api_url="", expires_at=hour, refresh_at=hour)
+        password_change(account=bob, xjtlu_password="the password")
+        LoginAttempt.objects.all().delete()
+        rows = {row["member"]: row for row in page(boss).get(ACCOUNTS).json()["results"]}
+        assert (rows["alice"]["needs_person"], rows["alice"]["next_refresh"]) == (True, None)
+        assert rows["bob"]["needs_person"] is False
+        assert rows["bob"]["next_refresh"]
+        Account.objects.update(paused_at=timezone.now())
+        assert page(boss).get(f"{ACCOUNTS}{bob.pk}/").json()["next_refresh"] is None
 
     def test_the_list_has_pages(self, boss: Member, alice: Account, bob: Account) -> None:
         client = page(boss)

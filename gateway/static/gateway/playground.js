@@ -198,7 +198,7 @@ class AnswerView {
     facts.push(make("span", "", filled(texts.total, { seconds: seconds(performance.now()) })));
     if (this.usage) {
       const counts = { prompt: this.usage.prompt_tokens, completion: this.usage.completion_tokens };
-      facts.push(make("span", "", filled(texts.tokens, counts)));
+      facts.push(make("span", "", (this.usage.estimated ? "≈ " : "") + filled(texts.tokens, counts)));
     }
     if (ignored) {
       facts.push(make("span", "", filled(texts.ignored, { names: ignored })));
