@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from tempfile import NamedTemporaryFile
 from typing import Literal
 
+from django.contrib.auth.tokens import default_token_generator
+from django.contrib.sessions.backends.db import SessionStore
+from django.utils.http import urlsafe_base64_encode
+from django_otp import DEVICE_ID_SESSION_KEY
 from selenium.webdriver.common.by import By
 
-from accounts.models import ApiKey, Member
+from accounts.models import ApiKey, Member, SecondFactor
 from gateway.health.heartbeats import BEAT, CHROME, DRIVER, Worker, heartbeat_note
+from gateway.models import UpstreamSession
 from tests.browser.browser import Browser
 from tests.browser.sample import Sample
 
-Who = Literal["nobody", "alice", "wei", "tom", "admin"]
+Who = Literal["nobody", "alice", "wei", "tom", "mei", "admin"]
 Act = Callable[[Browser, Sample], None]
 
 
@@ -115,6 +120,37 @@ def run(action: str) -> Act:
     return ran
 
 
+def reset_link(sample: Sample) -> str:
+    member = sample.wei.member
+    member.refresh_from_db()
+    uid = urlsafe_base64_encode(str(member.pk).encode())
+    return f"/dashboard/password-reset/{uid}/{default_token_generator.make_token(member)}/"
+
+
+def past_second_factor(page: str) -> Act:
+    """A page of those who have given their second factor."""
+
+    def passed(browser: Browser, sample: Sample) -> None:
+        cookie = browser.driver.get_cookie("sessionid")
+        assert cookie is not None
+        session = SessionStore(str(cookie["value"]))
+        session[DEVICE_ID_SESSION_KEY] = SecondFactor.objects.get(user__username="mei").persistent_id
+        session.save()
+        browser.open(f"/dashboard/second-factor/{page}/")
+        browser.find("main form")
+
+    return passed
+
+
+def ask_in_playground(browser: Browser, sample: Sample) -> None:
+    browser.fill("#chat-text", "Write a haiku about a gateway.\n")
+    browser.find(".turn-foot")
+
+
+def admin_session(sample: Sample) -> str:
+    return f"/admin/gateway/upstreamsession/{UpstreamSession.objects.earliest('created_at').pk}/change/"
+
+
 def admin_account(sample: Sample) -> str:
     return f"/admin/accounts/account/{sample.wei.pk}/change/"
 
@@ -130,6 +166,9 @@ PAGES = (
     Page("sign-in", "nobody", "/dashboard/sign-in/"),
     Page("password-reset", "nobody", "/dashboard/password-reset/"),
     Page("password-reset-sent", "nobody", "/dashboard/password-reset/sent/"),
+    Page("password-reset-confirm", "nobody", reset_link, ready="[name='new_password1']"),
+    Page("password-reset-done", "nobody", "/dashboard/password-reset/done/"),
+    Page("second-factor", "mei", "/dashboard/", ready="#id_code"),
     Page("invitation", "nobody", lambda sample: f"/dashboard/invitation/{sample.invitation}/"),
     Page("first-admin", "nobody", "/dashboard/sign-in/", then=become_first_admin),
     Page("invitation-gone", "nobody", lambda sample: f"/dashboard/first-admin/{sample.first_admin}/", "410 (Gone)"),
@@ -155,9 +194,12 @@ PAGES = (
     Page("models-none", "wei", "/dashboard/models/"),
     Page("connect", "alice", "/dashboard/connect/"),
     Page("playground", "alice", "/dashboard/playground/"),
+    Page("playground-chat", "alice", "/dashboard/playground/", then=ask_in_playground),
     Page("playground-needs-you", "wei", "/dashboard/playground/"),
     Page("settings", "alice", "/dashboard/settings/"),
     Page("second-factor-set-up", "alice", "/dashboard/second-factor/set-up/"),
+    Page("second-factor-new-codes", "mei", "/dashboard/", then=past_second_factor("recovery-codes")),
+    Page("second-factor-off", "mei", "/dashboard/", then=past_second_factor("off")),
     Page("api-docs", "alice", "/api/docs/", ready="#operations[role=group]"),
     Page("not-found", "alice", "/dashboard/nothing/", "404 (Not Found)"),
     Page("admin-not-found", "admin", "/admin/nothing/", "404 (Not Found)"),
@@ -183,6 +225,7 @@ PAGES = (
         then=press("invite"),
     ),
     Page("admin-keys", "admin", "/admin/accounts/apikey/"),
+    Page("admin-keys-revoke", "admin", "/admin/accounts/apikey/", then=run("revoke")),
     Page("admin-key", "admin", admin_key),
     Page(
         "admin-key-rotate",
@@ -197,6 +240,13 @@ PAGES = (
     Page("admin-usage", "admin", "/admin/gateway/usagerecord/"),
     Page("admin-usage-record", "admin", lambda sample: f"/admin/gateway/usagerecord/{sample.failed.pk}/change/"),
     Page("admin-sessions", "admin", "/admin/gateway/upstreamsession/"),
+    Page("admin-session", "admin", admin_session),
+    Page("admin-password", "admin", "/admin/password_change/"),
+    Page(
+        "admin-member-password",
+        "admin",
+        lambda sample: f"/admin/accounts/member/{sample.alice.member.pk}/password/",
+    ),
     Page("admin-audit", "admin", "/admin/accounts/auditentry/"),
     Page("admin-audit-entry", "admin", lambda sample: f"/admin/accounts/auditentry/{sample.entry.pk}/change/"),
 )

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from PIL import Image, ImageDraw
 
 from accounts import audit
 from accounts.invitations import invitation_make
 from accounts.keys import key_issue, key_revoke, key_rotate
-from accounts.models import Account, ApiKey, AuditEntry, LoginBlock, Member
+from accounts.models import Account, ApiKey, AuditEntry, LoginBlock, Member, SecondFactor
 from accounts.services import account_pause, member_add
 from gateway import catalogue
 from gateway.management import sample_usage
-from gateway.models import UsageRecord, UsageStatus
+from gateway.models import UpstreamSession, UsageRecord, UsageStatus
 from gateway.school.catalog import Model
 from tests.school import MODEL, PASSWORD, USERNAME, School
 from tokens.models import LoginAttempt, Outcome, Trigger
+from tokens.pictures import screenshot_keep
 from tokens.services import token_import
 
 ROWS = 4000
@@ -61,11 +64,13 @@ def make_sample(school: School, rows: int = ROWS) -> Sample:
     alice = logged_in(school, "alice", USERNAME)
     wei, tom = blocked_accounts()
     other_accounts(school)
+    with_second_factor("mei")
     invitation = invitation_make(member=tom.member, created_by=admin)[1]
     key = make_keys(alice, admin)
     busy = [Member.objects.get(username=name) for name in ("alice", "sofia", "noah")]
     sample_usage.make(busy, rows=rows, days=30, seed=0, say=lambda line: None)
     failed = failed_request(alice, key)
+    sessions_and_open_requests(alice, Account.objects.get(member__username="sofia"))
     asked = LoginAttempt.objects.get(account=wei)
     entry = AuditEntry.objects.all()[0]
     return Sample(admin, alice, wei, tom, key, failed, asked, invitation, first_admin, entry)
@@ -95,7 +100,7 @@ def blocked_accounts() -> tuple[Account, Account]:
 def block(account: Account, kind: LoginBlock, outcome: Outcome, message: str) -> None:
     account.login_block, account.login_block_reason = kind, message
     account.save()
-    login(account, outcome, message=message, hours_ago=2)
+    screenshot_keep(login(account, outcome, message=message, hours_ago=2), picture_of_a_page())
 
 
 def other_accounts(school: School) -> None:
@@ -111,11 +116,48 @@ def other_accounts(school: School) -> None:
     login(failing, Outcome.FAILED, message="Chrome had not started when the time limit was reached.", hours_ago=1)
 
 
-def login(account: Account, outcome: Outcome, *, message: str = "", hours_ago: int) -> None:
+def picture_of_a_page() -> bytes:
+    """What a failed login leaves: here of a form with its two fields."""
+    page = Image.new("RGB", (1280, 900), "#f4f6fb")
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((420, 200, 860, 640), fill="white", outline="#c8cfdb")
+    for top in (300, 380):
+        draw.rectangle((460, top, 820, top + 48), fill="#eef1f6", outline="#8a94a6")
+    draw.rectangle((460, 480, 820, 528), fill="#2754d8")
+    file = io.BytesIO()
+    page.save(file, "png")
+    return file.getvalue()
+
+
+def with_second_factor(name: str) -> None:
+    member = Member.objects.create_user(name, password=PASSWORD)
+    SecondFactor.objects.create(user=member, name="app", confirmed=True)
+
+
+def sessions_and_open_requests(busy: Account, quiet: Account) -> None:
+    """`busy` has a request that is answered and one that waits; both have the session of the keep-alive."""
+    soon = timezone.now() + timedelta(hours=1)
+    for number, (account, keep_alive) in enumerate([(busy, True), (quiet, True), (busy, False)], start=1):
+        UpstreamSession.objects.create(
+            account=account, school_id=880_000 + number, keep_alive=keep_alive, lease_until=soon
+        )
+    for number in range(2):
+        UsageRecord.objects.create(
+            member=busy.member,
+            account=busy,
+            request_id=f"req_sample_open_{number}",
+            endpoint="chat/completions",
+            model=MODEL,
+            status=UsageStatus.OPEN,
+            lease_until=soon,
+        )
+
+
+def login(account: Account, outcome: Outcome, *, message: str = "", hours_ago: int) -> LoginAttempt:
     """A login that ended."""
     started = timezone.now() - timedelta(hours=hours_ago)
     steps: list[dict[str, Any]] = [{"at": at, "step": step, "detail": ""} for step, at in STEPS]
-    LoginAttempt.objects.create(
+    return LoginAttempt.objects.create(
         account=account,
         trigger=Trigger.REFRESH,
         created_at=started - timedelta(seconds=1),

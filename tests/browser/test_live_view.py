@@ -16,7 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from accounts import crypto
 from accounts.models import Account
-from tests.browser.browser import Browser
+from tests.browser.axe import barriers
+from tests.browser.browser import DESKTOP, PHONE, Browser
 from tokens.live import asking as live
 from tokens.live.wire import DIAL_HEADER, Dialog, Said
 from tokens.models import LoginAttempt
@@ -125,5 +126,22 @@ def test_a_browser_that_closes_leaves_no_picture(browser: Browser, worker: Worke
 
 
 def test_who_is_signed_out_elsewhere_is_led_to_the_sign_in(browser: Browser, worker: Worker) -> None:
+    # The progress beside the picture asks once more before it believes it.
+    browser.expect("403")
     Session.objects.all().delete()
     browser.at("/dashboard/sign-in/?next=")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_has_no_barriers_while_it_asks(
+    browser: Browser, worker: Worker, axe: str, size: tuple[int, int], theme: str
+) -> None:
+    browser.size(*size)
+    browser.theme(theme)
+    worker.show()
+    worker.say(Said(dialog=Dialog(1, "prompt", "The code?", "12"), is_wide=True))
+    browser.see("The code?")
+    browser.find("[data-live-canvas]")
+    assert barriers(browser, axe) == []
+    assert browser.overflow() <= 0

@@ -52,7 +52,8 @@ def test_pages_stand_still_have_no_barriers_and_fit_the_window_and_a_phone(
         # The admin's theme builds its pages by script.
         found[page.name] = jumps(browser) if page.who != "admin" else []
         found[page.name] += [*barriers(browser, axe), *too_wide(browser)]
-        if language == "zh-CN":
+        # What a model says is in the language in which it was asked.
+        if language == "zh-CN" and page.name != "playground-chat":
             found[page.name] += left_in_english(browser)
         browser.size(*PHONE)
         found[page.name] += too_wide(browser)

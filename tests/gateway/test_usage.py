@@ -83,11 +83,11 @@ def test_a_list_of_models_is_recorded(client: httpx.Client) -> None:
 
 
 def test_neither_prompt_nor_answer_is_in_a_record_or_a_log(client: httpx.Client, logs: object, school: School) -> None:
-    client.post(CHAT, json=body('[[sim text="the secret answer"]] the secret prompt'))
-    client.post(CHAT, json=body('[[sim text="the secret answer" cut_after=1]] the secret prompt'))
+    client.post(CHAT, json=body('[[sim text="the untold answer"]] the untold prompt'))
+    client.post(CHAT, json=body('[[sim text="the untold answer" cut_after=1]] the untold prompt'))
     until(lambda: not UsageRecord.objects.filter(status="open").exists(), "the records' end")
-    assert "secret" not in str([model_to_dict(row) for row in UsageRecord.objects.all()])
-    assert "secret" not in (logs / "gateway.log").read_text()  # type: ignore[operator]
+    assert "untold" not in str([model_to_dict(row) for row in UsageRecord.objects.all()])
+    assert "untold" not in (logs / "gateway.log").read_text()  # type: ignore[operator]
 
 
 def test_a_record_whose_process_died_is_closed(client: httpx.Client) -> None:
