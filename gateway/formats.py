@@ -28,7 +28,7 @@ def with_notes(first: SafeString, *notes: str) -> SafeString:
 
 
 def moment(value: datetime | None, *, seconds: bool = False) -> str:
-    """`2026-11-23 02:56` in the installation's time zone: short, and the same in every language."""
+    """`2026-11-23 02:56` in the reader's time zone: short, and the same in every language."""
     if value is None:
         return UNKNOWN
     return localtime(value).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
