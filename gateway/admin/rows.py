@@ -36,6 +36,7 @@ from gateway.templatetags.usage import status_badge
 from gateway.usage import exports
 from gateway.usage.explanations import explain
 from gateway.usage.exports import Format
+from gateway.usage.log import models_used
 from gateway.usage.timeline import timeline
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ admin.site.empty_value_display = UNKNOWN
 admin.site.index_title = gettext_lazy("Overview")
 admin.site.login = admin_site.login  # type: ignore[method-assign]
 
-REACH = 10_000
+REACH = 5_000
 """So many of the newest rows are counted and paged; older ones are reached by date."""
 RECENT = 2_000
 """So many of the newest rows are looked at for the values to filter by."""
@@ -102,6 +103,9 @@ class RecentValuesFilter(DropdownFilter):  # type: ignore[misc]  # the theme has
 class ModelFilter(RecentValuesFilter):
     title = gettext_lazy("model")
     parameter_name = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(model, model) for model in models_used()]
 
 
 class EndpointFilter(RecentValuesFilter):

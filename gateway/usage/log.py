@@ -15,6 +15,8 @@ from gateway.usage import rollups
 
 PAGE = 50
 MODELS_SINCE = timedelta(days=90)
+RECENT = 5_000
+"""So many of the newest records are looked at for models that no sums tell yet."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,17 @@ def _page(shown: Sequence[UsageRecord], *, newer: bool, older: bool) -> Page:
     )
 
 
-def models_used(member: Member) -> list[str]:
-    """The models of the member's last 90 days: from sums by day, and from the records of today that have none yet."""
+def models_used(member: Member | None = None) -> list[str]:
+    """The models of the last 90 days, the member's or everybody's: from sums, and from records that have none yet."""
     since = timezone.now() - MODELS_SINCE
-    until = rollups.rolled_until() or since
-    today = rollups.day_start(max(until, since))
-    summed = UsageRollup.objects.filter(member=member, period=rollups.DAY, start__gte=since)
-    recent = UsageRecord.objects.filter(member=member, created_at__gte=today).order_by()
-    both = {*summed.values_list("model", flat=True).distinct(), *recent.values_list("model", flat=True).distinct()}
+    until = max(rollups.rolled_until() or since, since)
+    if member is None:
+        summed = UsageRollup.objects.filter(period=rollups.HOUR_OF_ALL, start__gte=since)
+        recent = UsageRecord.objects.filter(created_at__gte=until)
+    else:
+        summed = UsageRollup.objects.filter(member=member, period=rollups.DAY, start__gte=since)
+        recent = UsageRecord.objects.filter(member=member, created_at__gte=rollups.day_start(until))
+    # Distinct ones in the database would be looked for among all records, in the order of the models' index.
+    newest = recent.order_by("-created_at").values_list("model", flat=True)[:RECENT]
+    both = {*summed.values_list("model", flat=True).distinct(), *newest}
     return sorted(both - {""})

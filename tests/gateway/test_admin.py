@@ -240,7 +240,7 @@ class TestUsage:
             boss.get(USAGE)
         counts = [query["sql"] for query in queries if "COUNT(" in query["sql"] and "usagerecord" in query["sql"]]
         assert counts
-        assert all("LIMIT 10000" in each for each in counts)
+        assert all("LIMIT 5000" in each for each in counts)
 
     def test_the_count_is_of_the_newest_rows(self, monkeypatch: pytest.MonkeyPatch, boss: Client) -> None:
         monkeypatch.setattr("gateway.admin.rows.REACH", 2)

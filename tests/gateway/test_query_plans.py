@@ -18,6 +18,7 @@ from accounts.keys import key_issue
 from accounts.models import ApiKey, Member
 from gateway.models import UsageRecord
 from gateway.usage import rollups
+from gateway.usage.log import models_used
 from gateway.usage.statistics import Span, usage_over
 
 pytestmark = [
@@ -68,6 +69,13 @@ def test_charts_read_no_more_records_than_those_of_their_time(
 ) -> None:
     owners: dict[str, dict[str, Any]] = {"everybody": {}, "member": {"member": key.member}, "key": {"api_key": key}}
     steps = list(plans(lambda: usage_over(span, zone=zone, **owners[owner])))
+    assert steps
+    assert [step for step in steps if step.startswith("SCAN")] == []
+
+
+@pytest.mark.parametrize("whose", ["everybody", "member"])
+def test_the_models_to_filter_by_are_not_looked_for_in_all_records(key: ApiKey, whose: str) -> None:
+    steps = list(plans(lambda: models_used(key.member if whose == "member" else None)))
     assert steps
     assert [step for step in steps if step.startswith("SCAN")] == []
 

@@ -18,7 +18,7 @@ from accounts.keys import key_issue
 from accounts.models import ApiKey, Member
 from gateway import tasks
 from gateway.models import RolledUp, UsageRecord, UsageRollup
-from gateway.usage import rollups, tally
+from gateway.usage import log, rollups, tally
 from gateway.usage.rollups import DAY, HOUR, HOUR_OF_ALL
 
 pytestmark = pytest.mark.django_db
@@ -214,6 +214,16 @@ def test_days_are_summed_anew_after_the_gateways_zone_was_changed(settings: Sett
     rollups.roll_up()
     midnight = NOON.replace(hour=0, tzinfo=LONDON)
     assert days() == {midnight - timedelta(days=1): 1, midnight: 1}
+
+
+def test_everybodys_models_are_told_from_sums_and_from_what_has_none_yet(key: ApiKey) -> None:
+    record(NOON, model="luna", member=key.member, api_key=key)
+    record(NOON - timedelta(days=100), model="old")
+    record(NOON, endpoint="models", model="")
+    rollups.roll_up()
+    record(timezone.now(), model="qwen")
+    assert log.models_used() == ["luna", "qwen"]
+    assert log.models_used(key.member) == ["luna"]
 
 
 def test_without_records_there_is_nothing_to_do() -> None:
