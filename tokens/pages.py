@@ -23,7 +23,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from tokens.errors import LoginFailed
 from tokens.selectors import CHAT_PAGE_ADDRESSES, CODE_PAGE_ADDRESSES
 
-PASSING_TEXTS = ("navigat", "context with specified id", "execution context", "uniqueContextId")
+PASSING_TEXTS = ("navigat", "context with specified id", "execution context", "uniqueContextId", "frame detached")
 """What Chrome says when a page goes away under a command: the next look finds the next page."""
 
 

@@ -52,6 +52,8 @@ def _options(binary: str, profile: str) -> ChromeOptions:
     # A test answers a page's question itself.
     options.unhandled_prompt_behavior = "ignore"
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    # Of all that it could note, the requests.
+    options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
     for argument in _arguments(profile):
         options.add_argument(argument)
     return options

@@ -19,14 +19,17 @@ import psutil
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.services import member_add
 from gateway.broker import Channel
 from gateway.management import demo, processes
 from gateway.management.ports import free_port, is_free
 from gateway.management.processes import Program, configuration, gateway_programs
 from tests.conftest import until
 from tests.processes import ROOT
+from tokens.models import LoginAttempt, Outcome, Trigger
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -82,9 +85,27 @@ def test_the_demo_logs_in_with_chrome_and_streams_an_answer(start: Start, tmp_pa
 def test_a_demo_without_chrome_says_so_and_stops(start: Start, tmp_path: Path) -> None:
     process = start("demo", "--data-dir", str(tmp_path / "data"), CHROME_BINARY="/no/chrome")
     assert process.wait() == 1
-    assert "The login failed: CHROME_BINARY is set to /no/chrome" in output(tmp_path)
-    assert "logs/logins.log" in output(tmp_path)
+    assert "CHROME_BINARY is set to /no/chrome, which cannot be run." in output(tmp_path)
+    assert "Starting" not in output(tmp_path)
     assert processes_of(tmp_path / "data") == []
+
+
+@pytest.mark.django_db
+def test_a_login_that_fails_is_told_with_its_log(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    account = member_add(name="alice", xjtlu_username="Alice.A24")
+    attempt = LoginAttempt.objects.create(
+        account=account,
+        trigger=Trigger.PERSON,
+        ended_at=timezone.now(),
+        outcome=Outcome.FAILED,
+        message="No page came.",
+    )
+    monkeypatch.setattr(demo, "login_ask", lambda **_: attempt)
+    with pytest.raises(CommandError, match=r"The login failed: No page came\.\n.*logs/logins\.log"):
+        demo.log_in(account, say=print)
 
 
 def test_a_killed_demo_takes_its_processes_along(start: Start, tmp_path: Path) -> None:

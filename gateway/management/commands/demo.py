@@ -17,6 +17,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from gateway.management import demo
 from gateway.management.ports import free_port
+from tokens.errors import ChromeMissing
+from tokens.programs import find_programs
 
 SCHOOL_PORT = 8001
 
@@ -61,6 +63,7 @@ class Command(BaseCommand):
 
     def _run(self, *, once: bool) -> None:
         with demo.locked(Path(settings.DATA_DIR) / "lock") as lock:
+            self._find_chrome()
             self._say(f"Preparing the demo's own database in {settings.DATA_DIR}…")
             call_command("migrate", verbosity=0)
             demo.make_admin()
@@ -70,6 +73,13 @@ class Command(BaseCommand):
                 if not once:
                     self._stay(supervisor)
                 self._say("Stopping…")
+
+    def _find_chrome(self) -> None:
+        """Before all that would have to be stopped again."""
+        try:
+            find_programs(chrome=settings.CHROME_BINARY or None, driver=settings.CHROMEDRIVER or None)
+        except ChromeMissing as error:
+            raise CommandError(error.message) from None
 
     def _show(self, supervisor: subprocess.Popen[bytes]) -> None:
         demo.wait_until_ready(supervisor)
