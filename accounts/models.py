@@ -43,6 +43,9 @@ class LoginBlock(models.TextChoices):
 class Account(models.Model):
     """A member's own XJTLU account. The two sealed fields are never shown in any form."""
 
+    # Who has what a login takes: the same as `can_log_in`, for the database.
+    CAN_LOG_IN: ClassVar = ~models.Q(password="", sign_on_cookies="")
+
     # Made before the row is saved: the sealed fields are bound to it.
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     member = models.OneToOneField(Member, on_delete=models.CASCADE, related_name="account", verbose_name=_("member"))

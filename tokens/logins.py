@@ -82,9 +82,10 @@ def accounts_to_refresh() -> list[Account]:
     now = timezone.now()
     failed_before_any_token = Q(token=None) & (Q(early_failures__gt=0) | Q(password_tries__gt=0))
     due = Q(token__refresh_at__lte=now) | Q(token__dead_at__isnull=False) | failed_before_any_token
-    able = ~Q(password="") | ~Q(sign_on_cookies="")
     return list(
-        Account.objects.filter(due, able, paused_at=None, login_block=LoginBlock.NONE, next_login_at__lte=now)
+        Account.objects.filter(
+            due, Account.CAN_LOG_IN, paused_at=None, login_block=LoginBlock.NONE, next_login_at__lte=now
+        )
         .filter(member__leaving_at=None)
         .select_related("member")
     )
@@ -131,7 +132,7 @@ def _refuse_if_no_login_may_start(account: Account) -> None:
             code="login_needs_you",
             permanent=True,
         )
-    if not account.has_password and not account.sign_on_cookies:
+    if not account.can_log_in:
         raise AccountUnavailable(
             "No XJTLU password is stored, and no token works. Store the password on your account's page of the "
             "dashboard, or bring a token there.",

@@ -71,7 +71,7 @@ class Busy:
 
 def briefs() -> list[Brief]:
     """All accounts by their usernames, in one query."""
-    able = ExpressionWrapper(~Q(password="", sign_on_cookies=""), BooleanField())
+    able = ExpressionWrapper(Account.CAN_LOG_IN, BooleanField())
     rows = with_state_alone(Account.objects.annotate(able=able))
     return [
         Brief(account_id, member_id, State(state), LoginBlock(block), bool(may))
